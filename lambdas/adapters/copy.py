@@ -1,0 +1,56 @@
+"""The copy's server, reached with its own RDS-managed secret; never with production's password."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+
+from lambdas.adapters.postgres import Server, Session, connect
+from lambdas.adapters.rds import Rds, tags_of
+from lambdas.adapters.secrets import read_credentials
+from lambdas.domain import ownership
+from lambdas.domain.ownership import Owner
+from lambdas.errors import ResourceBusy
+from lambdas.settings import Settings
+
+STATEMENT_SECONDS = 840
+
+
+@dataclass(frozen=True)
+class CopyAddress:
+    """Where the copy answers, and which secret opens it."""
+
+    host: str
+    port: int
+    secret_arn: str
+
+
+def copy_address(owner: Owner, copy_id: str) -> CopyAddress:
+    """Look the copy up.
+
+    Raises:
+        NotOurs: the instance is not this drill's.
+        ResourceBusy: it has no secret yet.
+    """
+    instance = Rds().instance(copy_id)
+    ownership.require_ours(owner, ownership.ROLE_COPY, copy_id, tags_of(instance))
+    if not instance.get("MasterUserSecret"):
+        raise ResourceBusy(f"the copy {copy_id} has no master secret of its own yet")
+    endpoint = instance["Endpoint"]
+    return CopyAddress(
+        endpoint["Address"], endpoint["Port"], instance["MasterUserSecret"]["SecretArn"]
+    )
+
+
+def copy_sessions(
+    address: CopyAddress, settings: Settings, *, read_only: bool = True
+) -> Callable[[str], AbstractContextManager[Session]]:
+    """Opens sessions on the copy's databases."""
+    server = Server(
+        host=address.host,
+        port=address.port,
+        credentials=read_credentials(address.secret_arn),
+        tls_mode=settings.tls_mode,
+        tls_ca_file=settings.tls_ca_file,
+    )
+    return partial(connect, server, statement_seconds=STATEMENT_SECONDS, read_only=read_only)

@@ -1,0 +1,68 @@
+"""The evidence bucket: JSON documents by drill, written once and read back."""
+
+import json
+from typing import Any
+
+import boto3
+
+from lambdas.adapters.aws import CLIENT, errors_in_our_words
+from lambdas.errors import EvidenceMissing, NotFound
+
+
+class Evidence:
+    """One drill's folder of the bucket."""
+
+    def __init__(self, bucket: str, folder: str) -> None:
+        self._client = boto3.client("s3", config=CLIENT)
+        self._bucket = bucket
+        self._folder = folder
+
+    def key(self, name: str) -> str:
+        """The full key of a document."""
+        return f"{self._folder}/{name}"
+
+    def location(self, name: str) -> str:
+        """The address for people."""
+        return f"s3://{self._bucket}/{self.key(name)}"
+
+    def write(self, name: str, document: Any) -> str:
+        """Write a JSON document; return its key."""
+        body = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+        return self._put(name, body, "application/json")
+
+    def write_page(self, name: str, html: str) -> str:
+        """Write a readable page; return its key."""
+        return self._put(name, html, "text/html; charset=utf-8")
+
+    def find(self, name: str) -> Any:
+        """The document, or None when nobody has written it."""
+        with errors_in_our_words(f"reading {self.location(name)}"):
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=self.key(name))
+            except self._client.exceptions.NoSuchKey:
+                return None
+            return json.loads(answer["Body"].read())
+
+    def read(self, name: str) -> Any:
+        """The document.
+
+        Raises:
+            EvidenceMissing: no earlier state wrote it.
+        """
+        try:
+            document = self.find(name)
+        except NotFound:
+            document = None
+        if document is None:
+            raise EvidenceMissing(f"{self.location(name)} was never written")
+        return document
+
+    def _put(self, name: str, body: str, content_type: str) -> str:
+        with errors_in_our_words(f"writing {self.location(name)}"):
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=self.key(name),
+                Body=body.encode(),
+                ContentType=content_type,
+            )
+        return self.key(name)

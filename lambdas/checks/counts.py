@@ -1,0 +1,318 @@
+"""Exact row counts, read from the heap, and bounded by what the source held around the snapshot.
+
+The sandwich: a row version that is visible before and after the snapshot was visible at every
+instant between, and a storage snapshot keeps its ``xmin``. Counted are the *standing* rows: those
+written by transactions that had ended before the first reading (older than its horizon). Such rows
+can only vanish, so the copy must hold at least as many as the second reading saw, and at most as
+many as the first. A storage snapshot keeps their ``ctid`` too, so this holds in each *bucket* of
+neighbouring blocks, which keeps it sharp on a table that is being written. No tolerance is needed,
+and a quiet table's count is proven exactly.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from psycopg2 import sql
+
+from lambdas.adapters.postgres import Session
+from lambdas.checks.shape import Bench, Check, Relation, Survey, failed
+from lambdas.domain.catalog import TRANSACTION_CIRCLE, YOUNG_WINDOW
+from lambdas.domain.request import BASELINE_EXACT
+from lambdas.domain.units import RANGE_BYTES, Claim, Measurement, Status, Unit, block_ranges
+from lambdas.errors import DatabaseUnreachable, QueryFailed
+
+NAME = "counts"
+
+ROWS = "rows"
+STANDING = "standing rows"
+YOUNGER = "younger rows"
+
+MIN_BUCKET_BLOCKS = 64
+MAX_BUCKETS = 1024
+FINDINGS_SHOWN = 5
+
+_WITHOUT_ROWS = {"f": "foreign: its rows are on another server"}
+
+_RELATIONS = """
+SELECT c.oid::bigint, n.nspname, c.relname,
+       quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind, c.relpersistence,
+       c.relispopulated, {size}::bigint
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind IN ('r', 'm', 'f')
+   AND c.relpersistence <> 't'
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+   AND n.nspname NOT LIKE 'pg\\_temp\\_%'
+   AND n.nspname NOT LIKE 'pg\\_toast\\_temp\\_%'
+ ORDER BY n.nspname, c.relname
+"""
+_SIZE = "pg_catalog.pg_relation_size(c.oid)"
+_ESTIMATED_SIZE = "(c.relpages::bigint * current_setting('block_size')::bigint)"
+_LOCK_NOT_AVAILABLE = "55P03"
+
+# The 32-bit circle: the distance from the horizon on the way up, modulo 2^32, is small for a
+# younger version only. age() of a frozen or bootstrap id is the largest integer: standing.
+_YOUNGER = sql.SQL(
+    "((pg_catalog.age({horizon}::xid)::bigint - pg_catalog.age(xmin)::bigint) & {mask}) < {window}"
+)
+
+
+def relations(session: Session) -> list[Relation]:
+    """Every relation with rows of its own, by name. Sizes are estimates where a lock is held."""
+    doing = f"listing the relations of {session.database}"
+    try:
+        rows = session.rows(_RELATIONS.format(size=_SIZE), doing=doing)
+    except QueryFailed as error:
+        if error.sqlstate != _LOCK_NOT_AVAILABLE:
+            raise
+        rows = session.rows(_RELATIONS.format(size=_ESTIMATED_SIZE), doing=doing)
+    return [Relation(*row) for row in rows]
+
+
+def why_exempt(relation: Relation) -> str:
+    """Why a relation's rows are not counted, by its nature; empty when they are."""
+    if relation.kind == "m" and not relation.populated:
+        return "a materialised view that is not populated"
+    if relation.persistence == "u":
+        return "unlogged: a snapshot need not hold its rows"
+    return _WITHOUT_ROWS.get(relation.kind, "")
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """A relation's blocks in stretches of ``blocks_each`` (a power of two); the last is open."""
+
+    blocks_each: int
+    number: int
+
+    def starts(self, first: int, last: int | None) -> list[int]:
+        """The first blocks of the buckets that begin inside a range, but for the range's own."""
+        end = self.blocks_each * self.number if last is None else last
+        return list(range(first + self.blocks_each, end, self.blocks_each))
+
+    def inside(self, first: int, last: int | None) -> slice:
+        """The buckets of a range of blocks that begins and ends where buckets do."""
+        start = min(first // self.blocks_each, self.number)
+        return slice(start, None if last is None else last // self.blocks_each)
+
+
+def buckets_for(size_bytes: int, block_bytes: int) -> Buckets:
+    """Buckets for a relation: small ones for sharpness, at most a thousand or so of them."""
+    blocks = max(1, -(-size_bytes // block_bytes))
+    blocks_each = MIN_BUCKET_BLOCKS
+    while blocks_each * MAX_BUCKETS < blocks and blocks_each < RANGE_BYTES // block_bytes:
+        blocks_each *= 2
+    return Buckets(blocks_each, -(-blocks // blocks_each))
+
+
+def count_all(
+    session: Session, relation: Relation, blocks: tuple[int, int | None] = (0, None)
+) -> dict[str, int]:
+    """Count a relation's own rows, those of partitions and children apart, in one heap scan."""
+    query = sql.SQL("SELECT count(*) FROM ONLY {}{}").format(
+        sql.Identifier(relation.schema, relation.table), _where(blocks)
+    )
+    (rows,) = session.row(query, doing=f"counting {relation.name}")
+    return {ROWS: rows}
+
+
+def file_of(session: Session, relation: Relation) -> int:
+    """The number of the heap's file, which changes when the table is rewritten."""
+    query = "SELECT coalesce(pg_relation_filenode(%s::oid), 0)::bigint"
+    (file,) = session.row(query, [relation.oid], doing=f"looking up the file of {relation.name}")
+    return int(file)
+
+
+def count_standing(
+    session: Session,
+    relation: Relation,
+    horizon: int,
+    buckets: Buckets,
+    blocks: tuple[int, int | None] = (0, None),
+) -> tuple[dict[str, int], list[int]]:
+    """Count a relation's own rows in one heap scan, the standing ones by bucket.
+
+    Args:
+        horizon: a 64-bit transaction id; versions older than it are standing.
+        blocks: the half-open range of heap blocks; None as its end means all that follow.
+
+    Returns:
+        The sums, and the standing rows of each bucket of the range.
+    """
+    starts = buckets.starts(*blocks)
+    younger = _YOUNGER.format(
+        horizon=sql.Literal(str(horizon % TRANSACTION_CIRCLE)),
+        mask=sql.Literal(TRANSACTION_CIRCLE - 1),
+        window=sql.Literal(YOUNG_WINDOW),
+    )
+    query = sql.SQL(
+        "SELECT {bucket}, count(*), count(*) FILTER (WHERE {younger})"
+        " FROM ONLY {relation}{where} GROUP BY 1"
+    ).format(
+        bucket=_bucket(starts),
+        younger=younger,
+        relation=sql.Identifier(relation.schema, relation.table),
+        where=_where(blocks),
+    )
+    standing = [0] * (len(starts) + 1)
+    rows = young = 0
+    for bucket, all_rows, young_rows in session.rows(query, doing=f"counting {relation.name}"):
+        standing[bucket] = all_rows - young_rows
+        rows, young = rows + all_rows, young + young_rows
+    return {ROWS: rows, STANDING: rows - young, YOUNGER: young}, standing
+
+
+def plan(survey: Survey) -> Iterator[Unit]:
+    """A unit for each relation, or for each block range of a large one."""
+    for database in survey.databases:
+        for relation in database.relations:
+            exempt = why_exempt(relation)
+            if exempt:
+                yield _unit(survey, database.name, relation, (0, None), exempt=exempt)
+                continue
+            bounded = _bounded(survey, database.name, relation)
+            for blocks in block_ranges(relation.size_bytes, survey.block_bytes):
+                yield _unit(survey, database.name, relation, blocks, bounded)
+
+
+def run(unit: Unit, bench: Bench) -> Measurement:
+    """Count on the copy, and hold each bucket against the source's two readings."""
+    first, last = unit.detail["blocks"]
+    relation = Relation(**unit.detail["relation"])
+    try:
+        with bench.session(unit.database) as session:
+            if not unit.bounds:
+                measured = count_all(session, relation, (first, last))
+                return Measurement(unit.id, Status.OK, measured)
+            buckets = Buckets(**unit.detail["buckets"])
+            measured, standing = count_standing(
+                session, relation, unit.detail["horizon"], buckets, (first, last)
+            )
+    except (QueryFailed, DatabaseUnreachable) as error:
+        return failed(unit, error)
+    findings = _findings(standing, unit.detail["standing"], first, buckets)
+    status = Status.WRONG if findings else Status.OK
+    return Measurement(unit.id, status, measured, findings)
+
+
+@dataclass(frozen=True)
+class _Bounded:
+    """What the two readings say of a relation; ``why`` says why no more can be claimed.
+
+    ``pairs`` bound the standing rows of each bucket, empty where rows have moved between blocks.
+    """
+
+    why: str
+    claim: Claim = Claim.NOT_COMPARED
+    total: tuple[int, int] | None = None
+    buckets: Buckets | None = None
+    pairs: Sequence[tuple[int, int]] = ()
+    horizon: int | None = None
+
+
+def _unit(
+    survey: Survey,
+    database: str,
+    relation: Relation,
+    blocks: tuple[int, int | None],
+    bounded: _Bounded | None = None,
+    exempt: str = "",
+) -> Unit:
+    detail: dict[str, Any] = {"relation": asdict(relation), "blocks": list(blocks)}
+    bounds = {}
+    if bounded is not None and bounded.total is not None and bounded.buckets is not None:
+        bounds = {STANDING: bounded.total}
+        detail["buckets"] = asdict(bounded.buckets)
+        detail["horizon"] = bounded.horizon
+        detail["standing"] = list(bounded.pairs[bounded.buckets.inside(*blocks)])
+    return Unit(
+        id=f"{NAME}/{database}/{relation.oid}/{blocks[0]}",
+        check=NAME,
+        database=database,
+        subject=relation.name,
+        cost_bytes=0 if exempt else _cost(relation, survey, *blocks),
+        bounds=bounds,
+        claim=bounded.claim if bounded else Claim.NOT_COMPARED,
+        why=bounded.why if bounded else exempt,
+        exempt=bool(exempt),
+        detail=detail,
+    )
+
+
+def _bounded(survey: Survey, database: str, relation: Relation) -> _Bounded:
+    if survey.baseline != BASELINE_EXACT:
+        return _Bounded(f"the baseline ({survey.baseline}) holds no rows")
+    if survey.after["gap"]:
+        return _Bounded(str(survey.after["gap"]))
+    key = str(relation.oid)
+    for moment, reading in (("before", survey.before), ("after", survey.after)):
+        found: Mapping[str, Any] = reading["databases"].get(database, {})
+        if key not in found.get("rows", {}):
+            reason = found.get("unread", {}).get(key) or found.get("closed")
+            return _Bounded(f"{reason or 'not on the source'} ({moment} the snapshot)")
+    before = survey.before["databases"][database]["rows"][key]
+    after = survey.after["databases"][database]["rows"][key]
+    return _compared(before, after, survey.before["horizon"])
+
+
+def _compared(before: Mapping[str, Any], after: Mapping[str, Any], horizon: int) -> _Bounded:
+    high, low = before["standing"], after["standing"]
+    total, buckets = (sum(low), sum(high)), Buckets(**before["buckets"])
+    if before["file"] != after["file"] or not before["file"]:
+        why = "the table was rewritten on the source meanwhile; its rows are compared as a whole"
+        return _Bounded(why, Claim.CONSISTENT, total, buckets, (), horizon)
+    pairs = list(zip(low, high, strict=True))
+    if low == high:
+        why = "rows written around the snapshot are not compared"
+        return _Bounded(why, Claim.PROVEN, total, buckets, pairs, horizon)
+    still = sum(one == other for one, other in pairs)
+    why = (
+        f"{total[1] - total[0]:,} standing rows were changed or deleted on the source meanwhile; "
+        f"{still:,} of {len(pairs):,} buckets stood still"
+    )
+    return _Bounded(why, Claim.CONSISTENT, total, buckets, pairs, horizon)
+
+
+def _findings(
+    standing: Sequence[int], bounds: Sequence[Sequence[int]], first: int, buckets: Buckets
+) -> tuple[str, ...]:
+    found = []
+    for number, (value, (low, high)) in enumerate(zip(standing, bounds, strict=False)):
+        if not low <= value <= high:
+            start = first + number * buckets.blocks_each
+            wanted = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+            found.append(
+                f"{value:,} standing rows in blocks {start:,} to"
+                f" {start + buckets.blocks_each - 1:,} where the source held {wanted}"
+            )
+    if len(found) > FINDINGS_SHOWN:
+        return (*found[:FINDINGS_SHOWN], f"and {len(found) - FINDINGS_SHOWN} more such stretches")
+    return tuple(found)
+
+
+def _bucket(starts: Sequence[int]) -> sql.Composable:
+    if not starts:
+        return sql.SQL("0")
+    # width_bucket takes any type with an order, and a tuple id has one.
+    array = "{" + ",".join(f'"({start},0)"' for start in starts) + "}"
+    return sql.SQL("width_bucket(ctid, {}::tid[])").format(sql.Literal(array))
+
+
+def _cost(relation: Relation, survey: Survey, first: int, last: int | None) -> int:
+    start = first * survey.block_bytes
+    end = relation.size_bytes if last is None else last * survey.block_bytes
+    return max(0, end - start)
+
+
+def _where(blocks: tuple[int, int | None]) -> sql.Composable:
+    first, last = blocks
+    parts = []
+    if first:
+        parts.append(sql.SQL("ctid >= {}::tid").format(sql.Literal(f"({first},0)")))
+    if last is not None:
+        parts.append(sql.SQL("ctid < {}::tid").format(sql.Literal(f"({last},0)")))
+    return sql.SQL(" WHERE ") + sql.SQL(" AND ").join(parts) if parts else sql.SQL("")
+
+
+CHECK = Check(NAME, "exact row counts against the source", plan, run)

@@ -1,0 +1,81 @@
+"""Every database of the instance can be connected to, and none is missing.
+
+``pg_class`` is read in each: a database whose files are gone accepts the login and then fails.
+"""
+
+from collections.abc import Iterator
+
+from lambdas.adapters.postgres import MAINTENANCE_DATABASE
+from lambdas.checks.shape import Bench, Check, Survey, failed
+from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.errors import DatabaseUnreachable, QueryFailed
+
+NAME = "databases"
+
+ATTEMPTS = 3
+
+
+def plan(survey: Survey) -> Iterator[Unit]:
+    """A unit for each database of the copy, and for each that only the baseline knows."""
+    here = {database.name for database in survey.databases}
+    for database in survey.databases:
+        yield Unit(
+            id=f"{NAME}/{database.name}",
+            check=NAME,
+            database=database.name,
+            subject="",
+            claim=Claim.PROVEN,
+            why=database.exempt,
+            exempt=bool(database.exempt),
+            detail={"closed": database.closed, "damaged": database.damaged},
+        )
+    both = survey.before.get("databases", {}).keys() & survey.after.get("databases", {}).keys()
+    for name in sorted(both - here):
+        yield Unit(f"{NAME}/{name}", NAME, name, "", detail={"missing": True})
+
+
+def run(unit: Unit, bench: Bench) -> Measurement:
+    """Connect and read the list of relations."""
+    if unit.detail.get("missing"):
+        return Measurement(unit.id, Status.WRONG, findings=("the database is missing on the copy",))
+    if unit.detail.get("damaged"):
+        return Measurement(unit.id, Status.WRONG, findings=(unit.detail["closed"],))
+    for _ in range(ATTEMPTS):
+        try:
+            with bench.session(unit.database) as session:
+                session.row("SELECT count(*) FROM pg_catalog.pg_class", doing="reading pg_class")
+        except DatabaseUnreachable as error:
+            last = error
+        except QueryFailed as error:
+            return failed(unit, error)
+        else:
+            return _reached(unit)
+    return _unreached(unit, bench, last)
+
+
+def _reached(unit: Unit) -> Measurement:
+    if unit.detail.get("closed"):
+        return Measurement(unit.id, Status.UNMEASURED, notes=(unit.detail["closed"],))
+    return Measurement(unit.id, Status.OK)
+
+
+def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurement:
+    """The same login works elsewhere on this server, so it is this database that is broken."""
+    try:
+        with bench.session(MAINTENANCE_DATABASE) as session:
+            allowed, limit = session.row(
+                "SELECT has_database_privilege(oid, 'CONNECT'), datconnlimit"
+                " FROM pg_catalog.pg_database WHERE datname = %s",
+                [unit.database],
+                doing="looking up the database",
+            )
+    except (DatabaseUnreachable, QueryFailed, IndexError):
+        return failed(unit, error)
+    if not allowed or limit == 0:
+        why = "the copy's master user may not connect; grant CONNECT to the master user"
+        return Measurement(unit.id, Status.UNMEASURED, notes=(why,))
+    finding = "can't be connected to, though the server takes the same login elsewhere"
+    return Measurement(unit.id, Status.WRONG, findings=(finding,))
+
+
+CHECK = Check(NAME, "every database can be connected to", plan, run)

@@ -1,0 +1,47 @@
+"""The user's own queries, run read-only on the copy. Their values never leave the function."""
+
+from collections.abc import Iterator
+
+from lambdas.checks.shape import Bench, Check, Survey, failed
+from lambdas.domain.expectation import is_met
+from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.errors import DatabaseUnreachable, QueryFailed
+
+NAME = "expectations"
+
+
+def plan(survey: Survey) -> Iterator[Unit]:
+    """A unit for each expectation of the input."""
+    for number, expectation in enumerate(survey.expectations, start=1):
+        yield Unit(
+            id=f"{NAME}/{number}",
+            check=NAME,
+            database=expectation["database"],
+            subject=expectation["name"],
+            claim=Claim.PROVEN,
+            detail={"sql": expectation["sql"], "expect": expectation["expect"]},
+        )
+
+
+def run(unit: Unit, bench: Bench) -> Measurement:
+    """Run the query; it must give one row with one column."""
+    try:
+        with bench.session(unit.database) as session:
+            session.run("RESET search_path", doing="preparing the session")
+            rows = session.rows(unit.detail["sql"], doing="the expectation's query")
+    except (QueryFailed, DatabaseUnreachable) as error:
+        return failed(unit, error)
+    expect = unit.detail["expect"]
+    if len(rows) != 1 or len(rows[0]) != 1:
+        note = "the query must give one row with one column; write it as an aggregate"
+        return Measurement(unit.id, Status.UNMEASURED, notes=(note,))
+    met = is_met(expect, rows[0][0])
+    if met is None:
+        note = f"the query's value can't be compared with {expect}"
+        return Measurement(unit.id, Status.UNMEASURED, notes=(note,))
+    if met:
+        return Measurement(unit.id, Status.OK)
+    return Measurement(unit.id, Status.WRONG, findings=(f"the value is not {expect}",))
+
+
+CHECK = Check(NAME, "the user's own queries", plan, run)

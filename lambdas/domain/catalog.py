@@ -1,0 +1,103 @@
+"""Comparing what a database is made of, while the source may run DDL around the snapshot.
+
+A catalog row is a tuple version like any other, and a physical copy keeps its ``xmin``. An object
+whose rows are the same versions before and after the snapshot was not touched in between, so it
+must stand on the copy exactly as it was. One that was touched may stand there in either state, or
+not at all. One that the copy has and neither reading saw must be younger than the first reading.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+TRANSACTION_CIRCLE = 2**32
+FIRST_TRANSACTION = 3
+YOUNG_WINDOW = 2**28
+"""Transactions that can begin between the two readings, at most; the second reading checks it."""
+
+
+@dataclass(frozen=True)
+class CatalogObject:
+    """``versions`` are the ``xmin`` of the catalog rows that define it, joined by commas.
+
+    Empty where they can't be read: the roles' catalog is the superuser's.
+    """
+
+    kind: str
+    name: str
+    digest: str
+    versions: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What identifies it by name."""
+        return (self.kind, self.name)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """``certain`` is false where DDL around the snapshot explains it."""
+
+    kind: str
+    name: str
+    what: str
+    certain: bool
+
+
+def objects_from(documents: Iterable[list[str]]) -> dict[tuple[str, str], CatalogObject]:
+    """The inventory as it lies in the evidence, by kind and name."""
+    found = (CatalogObject(*document) for document in documents)
+    return {item.key: item for item in found}
+
+
+def is_young(version: int, horizon: int) -> bool:
+    """Whether a 32-bit transaction id began at or after the 64-bit ``horizon``, minding the circle.
+
+    Smaller ids than the first are marks of rows that are older than everything.
+    """
+    if version < FIRST_TRANSACTION:
+        return False
+    return (version - horizon) % TRANSACTION_CIRCLE < YOUNG_WINDOW
+
+
+def differences(
+    before: Mapping[tuple[str, str], CatalogObject],
+    after: Mapping[tuple[str, str], CatalogObject],
+    copy: Mapping[tuple[str, str], CatalogObject],
+    horizon: int,
+) -> Iterator[Difference]:
+    """Every object of the copy that is not as the two readings say, sorted by kind and name.
+
+    Args:
+        before, after: the source's inventory before and after the snapshot.
+        copy: the copy's.
+        horizon: the oldest transaction that was running before the first reading, 64 bits.
+    """
+    for key in sorted({*before, *after, *copy}):
+        first, last, here = before.get(key), after.get(key), copy.get(key)
+        what = _difference(first, last, here)
+        if what:
+            yield Difference(*key, what, certain=_certain(first, last, here, horizon))
+
+
+def _difference(
+    first: CatalogObject | None, last: CatalogObject | None, here: CatalogObject | None
+) -> str:
+    if here is None:
+        return "missing on the copy" if first and last else ""
+    known = {item.digest for item in (first, last) if item}
+    if not known:
+        return "only on the copy"
+    return "" if here.digest in known else "defined differently on the copy"
+
+
+def _certain(
+    first: CatalogObject | None,
+    last: CatalogObject | None,
+    here: CatalogObject | None,
+    horizon: int,
+) -> bool:
+    if first and last:
+        return first.versions == last.versions
+    if first or last or here is None or not here.versions:
+        return False
+    return not any(is_young(int(version), horizon) for version in here.versions.split(","))

@@ -1,0 +1,124 @@
+"""Everything measured in a drill, as one JSON document: the manifest behind the report."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from lambdas.domain.drill import Drill, moment
+from lambdas.domain.request import MODE_SNAPSHOT
+from lambdas.domain.units import Status
+from lambdas.domain.verdict import Judgement, Verdict
+
+FORMAT = 1
+
+_PHASES = {
+    "PlanDrill": "plan",
+    "CaptureBaseline": "baseline before",
+    "CreateSnapshot": "snapshot",
+    "CheckSnapshot": "snapshot",
+    "CompleteBaseline": "baseline after",
+    "RestoreInstance": "restore",
+    "SecureInstance": "secure",
+    "PlanVerification": "verify",
+    "JudgeDrill": "judge",
+    "DeleteInstance": "teardown",
+}
+"""The phase that begins when a state is first entered; it lasts until the next one begins."""
+
+ROWS = "rows"
+
+
+def durations(marks: Mapping[str, str], now: datetime) -> dict[str, float]:
+    """Seconds of each phase, in order, and ``total``.
+
+    Args:
+        marks: when each state was first entered, as Step Functions writes times.
+        now: when the report is made.
+    """
+    entered = sorted((moment(text), state) for state, text in marks.items())
+    seconds: dict[str, float] = {}
+    for (began, state), (ended, _) in zip(entered, [*entered[1:], (now, "")], strict=True):
+        phase = _PHASES[state]
+        seconds[phase] = round(seconds.get(phase, 0) + (ended - began).total_seconds(), 3)
+    if entered:
+        seconds["total"] = round((now - entered[0][0]).total_seconds(), 3)
+    return seconds
+
+
+def build(
+    drill: Drill,
+    judgement: Judgement,
+    marks: Mapping[str, str],
+    snapshot: Mapping[str, Any] | None,
+    cleanup: Mapping[str, Any],
+    now: datetime,
+) -> dict[str, Any]:
+    """The manifest.
+
+    Args:
+        judgement: the final one, with the teardown in it.
+        snapshot: what CheckSnapshot last saw, None when there was none.
+        cleanup: ``done`` and ``detail``.
+    """
+    spent = durations(marks, now)
+    restored = "SecureInstance" in marks
+    return {
+        "format": FORMAT,
+        "verdict": judgement.verdict,
+        "headline": headline(drill, judgement),
+        "reasons": list(judgement.reasons),
+        "drill": asdict(drill),
+        "snapshot": dict(snapshot) if snapshot else None,
+        "durations_seconds": spent,
+        "rto_seconds": spent.get("restore") if restored else None,
+        "totals": _totals(judgement),
+        "results": [asdict(result) for result in judgement.results],
+        "cleanup": dict(cleanup),
+        "finished_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    }
+
+
+def headline(drill: Drill, judgement: Judgement) -> str:
+    """One sentence for the console, a phone and the top of the report."""
+    if judgement.verdict is Verdict.PASSED:
+        if drill.mode == MODE_SNAPSHOT:
+            return (
+                f"PASSED: the snapshot {drill.snapshot_id} of {drill.source} is available; "
+                "nothing was restored or verified in this mode."
+            )
+        totals = _totals(judgement)
+        return (
+            f"PASSED: {drill.source} came back from {drill.snapshot_id}: "
+            f"{totals['rows']:,} rows in {totals['relations']:,} relations of "
+            f"{totals['databases']:,} databases were read, {totals['proven']:,} counts are proven "
+            f"equal to the source, {totals['consistent']:,} consistent with it, "
+            f"{totals['not compared']:,} not compared."
+        )
+    first = judgement.reasons[0] if judgement.reasons else "no reason was recorded"
+    more = len(judgement.reasons) - 1
+    also = f" (and {more} more)" if more > 0 else ""
+    return f"{judgement.verdict}: {drill.source}: {first}{also}."
+
+
+def _totals(judgement: Judgement) -> dict[str, int]:
+    counts = [result for result in judgement.results if result.check == "counts"]
+    claims = Counter(str(result.claim) for result in counts)
+    reached = [
+        result
+        for result in judgement.results
+        if result.check == "databases" and result.status is Status.OK
+    ]
+    return {
+        "databases": len(reached),
+        "relations": len(counts),
+        "rows": sum(result.measured.get(ROWS, 0) for result in counts),
+        "proven": claims["proven"],
+        "consistent": claims["consistent"],
+        "not compared": claims["not compared"],
+        "wrong": sum(result.status is Status.WRONG for result in judgement.results),
+        "not measured": sum(
+            result.status in (Status.UNMEASURED, Status.EXEMPT) for result in judgement.results
+        ),
+    }

@@ -1,0 +1,87 @@
+"""Whether a thing is ours. Every destructive call goes through here; unsure means no."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lambdas.errors import NameTaken, NotOurs
+
+STACK = "time-machine:stack"
+DRILL = "time-machine:drill"
+SOURCE = "time-machine:source"
+ROLE = "time-machine:role"
+EXPIRES_AT = "time-machine:expires-at"
+VERDICT = "time-machine:verdict"
+
+RESERVED_TAG_PREFIXES = ("time-machine:", "aws:", "rds:")
+
+ROLE_SNAPSHOT = "snapshot"
+ROLE_COPY = "copy"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who made a thing: this deployment's stack, for this drill (execution ARN) of this source."""
+
+    stack: str
+    prefix: str
+    drill: str
+    source: str
+
+
+def ownership_tags(owner: Owner, role: str, expires_at: datetime) -> dict[str, str]:
+    """The tags that go in with the create call itself, so that no orphan is ever nameless."""
+    return {
+        STACK: owner.stack,
+        DRILL: owner.drill,
+        SOURCE: owner.source,
+        ROLE: role,
+        EXPIRES_AT: utc_text(expires_at),
+    }
+
+
+def why_not_ours(owner: Owner, role: str, name: str, tags: Mapping[str, str]) -> str:
+    """Empty when ``name`` with ``tags`` was made by ``owner`` in ``role``; else the reason."""
+    if name.lower() == owner.source.lower():
+        return f"{name} is the source of this drill"
+    if not name.lower().startswith(f"{owner.prefix.lower()}-"):
+        return f"{name} does not start with the prefix {owner.prefix}-"
+    expected = {STACK: owner.stack, DRILL: owner.drill, SOURCE: owner.source, ROLE: role}
+    for key, value in expected.items():
+        if key not in tags:
+            return f"{name} has no tag {key}"
+        if tags[key] != value:
+            return f"the tag {key} of {name} is another's"
+    return ""
+
+
+def require_adoptable(owner: Owner, role: str, name: str, tags: Mapping[str, str]) -> None:
+    """Allow a retried step to go on with what its first try made.
+
+    Raises:
+        NameTaken: the name exists, but this drill did not make it.
+    """
+    reason = why_not_ours(owner, role, name, tags)
+    if reason:
+        raise NameTaken(f"refused to adopt: {reason}")
+
+
+def require_ours(owner: Owner, role: str, name: str, tags: Mapping[str, str]) -> None:
+    """Guard of every change and deletion.
+
+    Raises:
+        NotOurs: this drill did not make it, or that can't be told.
+    """
+    reason = why_not_ours(owner, role, name, tags)
+    if reason:
+        raise NotOurs(f"refused to touch: {reason}")
+
+
+def snapshot_expiry(started_at: datetime, retention_days: int) -> datetime:
+    """When the snapshot's life ends."""
+    return started_at + timedelta(days=retention_days)
+
+
+def utc_text(moment: datetime) -> str:
+    """An aware time as ``2026-11-22T09:44:33Z``."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,98 @@
+"""What an RDS status means for a drill: pure functions of what ``describe`` returned.
+
+The statuses are those of the RDS user guide ("Viewing DB instance status"). The SDK's own waiter
+knows only five of the failures, and takes every other one for "not yet".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+USABLE = frozenset({"available", "storage-optimization"})
+
+FAILED = frozenset(
+    {
+        "failed",
+        "restore-error",
+        "incompatible-restore",
+        "incompatible-network",
+        "incompatible-parameters",
+        "incompatible-option-group",
+        "incompatible-create",
+        "insufficient-capacity",
+        "inaccessible-encryption-credentials",
+        "inaccessible-encryption-credentials-recoverable",
+        "storage-full",
+        "upgrade-failed",
+    }
+)
+
+HALTED = frozenset({"stopped", "stopping", "deleting", "delete-precheck"})
+"""Not a failure of RDS, but nothing that waiting mends: somebody stopped or deleted it."""
+
+DELETING = frozenset({"deleting", "delete-precheck"})
+
+GOAL_RESTORED = "restored"
+GOAL_SECURED = "secured"
+
+
+class Phase(StrEnum):
+    """The answer of one look."""
+
+    READY = "ready"
+    WAIT = "wait"
+    FAILED = "failed"
+    OVERDUE = "overdue"
+    AGAIN = "again"
+
+
+@dataclass(frozen=True)
+class Look:
+    """A phase and, in words, what was seen."""
+
+    phase: Phase
+    detail: str
+
+
+def look_at_snapshot(snapshot: Mapping[str, Any]) -> Look:
+    """``snapshot`` is a ``DBSnapshot`` of the RDS API."""
+    status = snapshot.get("Status", "unknown")
+    if status == "available":
+        return Look(Phase.READY, "available")
+    if status == "creating":
+        return Look(Phase.WAIT, f"creating, {snapshot.get('PercentProgress', 0)} %")
+    if status == "copying":
+        return Look(Phase.WAIT, "copying")
+    return Look(Phase.FAILED, f"the snapshot is {status}")
+
+
+def look_at_instance(instance: Mapping[str, Any], goal: str) -> Look:
+    """``instance`` is a ``DBInstance`` of the RDS API; ``goal`` is ``restored`` or ``secured``.
+
+    ``secured`` needs the active secret as well as the status: after the modification the status
+    still reads ``available`` for a while before it turns to ``resetting-master-credentials``.
+    """
+    status = instance.get("DBInstanceStatus", "unknown")
+    if status in FAILED or status in HALTED:
+        return Look(Phase.FAILED, f"the copy is {status}")
+    if status not in USABLE:
+        return Look(Phase.WAIT, status)
+    if goal == GOAL_RESTORED:
+        return Look(Phase.READY, status)
+    secret = (instance.get("MasterUserSecret") or {}).get("SecretStatus", "not yet created")
+    if secret == "impaired":
+        return Look(Phase.FAILED, "the copy's master secret is impaired")
+    if secret != "active":
+        return Look(Phase.WAIT, f"{status}, its secret is {secret}")
+    return Look(Phase.READY, f"{status}, its secret is active")
+
+
+def look_at_deletion(instance: Mapping[str, Any] | None) -> Look:
+    """``None`` means that RDS no longer knows the instance: it is gone."""
+    if instance is None:
+        return Look(Phase.READY, "gone")
+    status = instance.get("DBInstanceStatus", "unknown")
+    if status in DELETING:
+        return Look(Phase.WAIT, status)
+    return Look(Phase.AGAIN, f"still {status}")

@@ -1,0 +1,251 @@
+"""The execution input: parsed, checked against the schema and against what AWS knows.
+
+``statemachine/input.schema.json`` is the contract. Every fault names its field and what would be
+right; none quotes a value, since an input may hold a user's SQL.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from lambdas.domain import ownership
+
+SCHEMA_FILE = Path(__file__).parents[2] / "statemachine" / "input.schema.json"
+
+MODE_DRILL = "drill"
+MODE_SNAPSHOT = "snapshot"
+
+BASELINE_NONE = "none"
+BASELINE_CATALOG = "catalog"
+BASELINE_EXACT = "exact"
+
+RECOVERY_NEW = "new"
+RECOVERY_NAMED = "named"
+RECOVERY_LATEST = "latest"
+
+_LIMITS = frozenset(
+    {"minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "maxProperties"}
+)
+
+_NO_NEW_SNAPSHOT = frozenset({"stopped", "stopping", "deleting", "failed", "restore-error"})
+
+
+@dataclass(frozen=True)
+class RecoveryPoint:
+    """``kind`` is new, named or latest; ``value`` is the snapshot's name or the type wanted."""
+
+    kind: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A legal input; None stands for "the deployment's default"."""
+
+    source: str
+    purpose: str
+    mode: str
+    recovery_point: RecoveryPoint
+    retention_days: int | None
+    tags: Mapping[str, str]
+    restore: Mapping[str, Any]
+    baseline: str | None
+    expectations: Sequence[Mapping[str, str]]
+    deadline_minutes: float | None
+    given: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def takes_snapshot(self) -> bool:
+        """Whether the drill makes its own recovery point."""
+        return self.recovery_point.kind == RECOVERY_NEW
+
+
+def structural_faults(document: Any) -> list[str]:
+    """Every fault that the schema finds, in words."""
+    found = sorted(_validator().iter_errors(document), key=lambda e: [str(p) for p in e.path])
+    return list(dict.fromkeys(fault for error in found for fault in _in_words(error)))
+
+
+def parse(document: Mapping[str, Any]) -> Request:
+    """A request from an input in which :func:`structural_faults` found nothing."""
+    return Request(
+        source=document["db_instance_id"].lower(),
+        purpose=document.get("purpose", "manual"),
+        mode=document.get("mode", MODE_DRILL),
+        recovery_point=_recovery_point(document.get("recovery_point", "new")),
+        retention_days=document.get("retention_days"),
+        tags=document.get("tags", {}),
+        restore=document.get("restore", {}),
+        baseline=document.get("baseline"),
+        expectations=document.get("expectations", []),
+        deadline_minutes=document.get("deadline_minutes"),
+        given=frozenset(document),
+    )
+
+
+def contradictions(request: Request) -> list[str]:
+    """Options that can't go together."""
+    faults = []
+    if request.mode == MODE_SNAPSHOT:
+        for name in ("restore", "expectations", "baseline"):
+            if name in request.given:
+                faults.append(f"{name}: mode snapshot restores nothing; leave it out, or use drill")
+        if not request.takes_snapshot:
+            faults.append(
+                'recovery_point: mode snapshot takes a new one; leave it out or say "new"'
+            )
+    if not request.takes_snapshot:
+        for name in ("retention_days", "tags"):
+            if name in request.given:
+                faults.append(f"{name}: is for a new snapshot; leave it out for an existing one")
+        if request.baseline not in (None, BASELINE_NONE):
+            faults.append(
+                "baseline: compares with the source as it is around a new snapshot; "
+                "for an existing one use none"
+            )
+    return faults
+
+
+def baseline_faults(request: Request, source_secrets: Mapping[str, str]) -> list[str]:
+    """A baseline reads the source, and needs a login for it."""
+    if request.baseline in (None, BASELINE_NONE) or request.source in source_secrets:
+        return []
+    return [
+        f"baseline: {request.baseline} reads the source, and the deployment knows no secret of "
+        f"{request.source}; add one to TM_SOURCE_SECRETS, or use none"
+    ]
+
+
+def effective_baseline(request: Request, source_secrets: Mapping[str, str]) -> str:
+    """The baseline that a drill without faults takes."""
+    if request.mode == MODE_SNAPSHOT:
+        return BASELINE_NONE
+    if request.baseline is not None:
+        return request.baseline
+    if request.takes_snapshot and request.source in source_secrets:
+        return BASELINE_CATALOG
+    return BASELINE_NONE
+
+
+def source_faults(request: Request, instance: Mapping[str, Any] | None) -> list[str]:
+    """What is wrong with the source itself; ``instance`` is its ``DBInstance``, if there is one."""
+    if instance is None:
+        return [f"db_instance_id: there is no instance {request.source} in this region and account"]
+    faults = []
+    if instance["Engine"] != "postgres":
+        faults.append(
+            f"db_instance_id: {request.source} runs {instance['Engine']}; "
+            "only RDS for PostgreSQL (engine postgres) can be drilled"
+        )
+    tags = {tag["Key"]: tag.get("Value", "") for tag in instance.get("TagList", [])}
+    if tags.get(ownership.ROLE) == ownership.ROLE_COPY:
+        faults.append(f"db_instance_id: {request.source} is itself the copy of a drill")
+    status = instance["DBInstanceStatus"]
+    if request.takes_snapshot and status in _NO_NEW_SNAPSHOT:
+        faults.append(
+            f"db_instance_id: {request.source} is {status}, no new snapshot can be taken; "
+            'start it, or name an existing recovery_point such as {"latest": "any"}'
+        )
+    return faults
+
+
+def snapshot_faults(request: Request, snapshot: Mapping[str, Any] | None) -> list[str]:
+    """What is wrong with the existing snapshot that the request names or found."""
+    point = request.recovery_point
+    if snapshot is None:
+        if point.kind == RECOVERY_LATEST:
+            wanted = "" if point.value == "any" else f"{point.value} "
+            return [f"recovery_point: {request.source} has no available {wanted}snapshot"]
+        return [f"recovery_point: there is no snapshot {point.value}"]
+    if snapshot["DBInstanceIdentifier"] != request.source:
+        return [
+            f"recovery_point: {point.value} is a snapshot of {snapshot['DBInstanceIdentifier']}, "
+            f"not of {request.source}"
+        ]
+    if snapshot["Status"] not in ("available", "creating"):
+        return [f"recovery_point: the snapshot is {snapshot['Status']}; it must be available"]
+    return []
+
+
+def latest(snapshots: Iterable[Mapping[str, Any]], wanted: str) -> Mapping[str, Any] | None:
+    """The newest available snapshot of a type (``any`` takes all)."""
+    fitting = [
+        snapshot
+        for snapshot in snapshots
+        if snapshot["Status"] == "available" and wanted in ("any", snapshot["SnapshotType"])
+    ]
+    return max(fitting, key=lambda snapshot: snapshot["SnapshotCreateTime"], default=None)
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
+def _recovery_point(value: Any) -> RecoveryPoint:
+    if value == "new":
+        return RecoveryPoint(RECOVERY_NEW)
+    if "snapshot_id" in value:
+        return RecoveryPoint(RECOVERY_NAMED, value["snapshot_id"].lower())
+    return RecoveryPoint(RECOVERY_LATEST, value["latest"])
+
+
+def _in_words(error: ValidationError) -> list[str]:
+    where, wanted, schema = _field(error), cast(Any, error.validator_value), _schema_of(error)
+    if error.validator == "required":
+        missing = [name for name in wanted if name not in error.instance]
+        return [f"{_join(where, name)}: is missing; {_hint(schema, name)}" for name in missing]
+    if error.validator == "additionalProperties" and wanted is False:
+        known = schema["properties"]
+        unknown = [name for name in error.instance if name not in known]
+        return [
+            f"{_join(where, str(name))}: unknown field; known are {', '.join(known)}"
+            for name in unknown
+        ]
+    if not where:
+        return ['the input must be a JSON object such as {"db_instance_id": "my-database"}']
+    return [f"{where}: {_complaint(str(error.validator))}; it is {_description(error)}"]
+
+
+def _complaint(validator: str) -> str:
+    if validator in _LIMITS:
+        return "is out of range"
+    if validator == "type":
+        return "is of the wrong type"
+    return "is not of the right form" if validator == "pattern" else "is not allowed"
+
+
+def _schema_of(error: ValidationError) -> dict[str, Any]:
+    return cast(dict[str, Any], error.schema)
+
+
+def _field(error: ValidationError) -> str:
+    name = ""
+    for part in error.absolute_path:
+        name += f"[{part}]" if isinstance(part, int) else (f".{part}" if name else str(part))
+    return name
+
+
+def _join(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
+
+
+def _hint(schema: Mapping[str, Any], name: str) -> str:
+    return f"it is {schema['properties'][name].get('description', 'required')}"
+
+
+def _description(error: ValidationError) -> str:
+    """The nearest description on the way down to the part of the schema that failed."""
+    schema: Any = _validator().schema
+    nearest = ""
+    for part in error.absolute_schema_path:
+        schema = schema[part]
+        if isinstance(schema, dict) and isinstance(schema.get("description"), str):
+            nearest = schema["description"]
+    return nearest

@@ -1,0 +1,128 @@
+"""The units of work of a verification: what to measure, what it must come to, in which batch.
+
+A unit is the smallest thing that is measured, retried or given up alone: a whole small relation, a
+block range of a large one, one database's catalog, one expectation. What ranges of one relation
+measure adds up, so the same bounds hold however it was cut.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+BATCH_BYTES = 16 * 2**30
+"""Bytes that one function reads well inside its 15 minutes."""
+
+RANGE_BYTES = 4 * 2**30
+BATCH_UNITS = 400
+MAX_BATCHES = 2000
+"""Beyond it the batches grow instead, so that the map's result stays far under 256 KiB."""
+
+
+class Status(StrEnum):
+    """How a unit, or the fold of a relation's units, came out."""
+
+    OK = "ok"
+    WRONG = "wrong"
+    UNMEASURED = "unmeasured"
+    EXEMPT = "exempt"
+
+
+class Claim(StrEnum):
+    """What the measurement supports."""
+
+    PROVEN = "proven"
+    CONSISTENT = "consistent"
+    NOT_COMPARED = "not compared"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of work.
+
+    Attributes:
+        id: unique within the drill.
+        check: the registry's name of the check that measures it.
+        subject: what it is about, as people write it: ``sales.orders``.
+        cost_bytes: what it will read, for packing.
+        bounds: for each measured sum, the lowest and highest value that a good copy can have.
+        claim: what holds when the bounds hold.
+        why: why the claim is no stronger.
+        exempt: by its nature not measured (unlogged, foreign); ``why`` says so.
+        detail: what the check needs besides.
+    """
+
+    id: str
+    check: str
+    database: str
+    subject: str
+    cost_bytes: int = 0
+    bounds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    claim: Claim = Claim.NOT_COMPARED
+    why: str = ""
+    exempt: bool = False
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What came out of a unit. ``measured`` are sums that add up over ranges; no row's value."""
+
+    unit: str
+    status: Status
+    measured: Mapping[str, int] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+def unit_from(document: Mapping[str, Any]) -> Unit:
+    """A unit as it lies in the evidence."""
+    bounds = {name: (low, high) for name, (low, high) in document["bounds"].items()}
+    return Unit(**{**document, "bounds": bounds, "claim": Claim(document["claim"])})
+
+
+def measurement_from(document: Mapping[str, Any]) -> Measurement:
+    """A measurement as it lies in the evidence."""
+    return Measurement(
+        **{
+            **document,
+            "status": Status(document["status"]),
+            "findings": tuple(document["findings"]),
+            "notes": tuple(document["notes"]),
+        }
+    )
+
+
+def to_document(value: Unit | Measurement) -> dict[str, Any]:
+    """For the evidence."""
+    return asdict(value)
+
+
+def block_ranges(size_bytes: int, block_bytes: int) -> Iterator[tuple[int, int | None]]:
+    """Half-open ranges of blocks that cover a relation; the last has no end.
+
+    The last range is open so that blocks which the size did not show are read too.
+    """
+    blocks_each = RANGE_BYTES // block_bytes
+    ranges = max(1, -(-size_bytes // RANGE_BYTES))
+    for number in range(ranges):
+        first = number * blocks_each
+        yield first, None if number == ranges - 1 else first + blocks_each
+
+
+def batches(units: Iterable[Unit]) -> list[list[Unit]]:
+    """Pack units into batches, the largest first, so that no batch is long alone at the end."""
+    ordered = sorted(units, key=lambda unit: (-unit.cost_bytes, unit.id))
+    total_bytes = sum(unit.cost_bytes for unit in ordered)
+    limit_bytes = max(BATCH_BYTES, -(-total_bytes // MAX_BATCHES) * 2)
+    limit_units = max(BATCH_UNITS, -(-len(ordered) // MAX_BATCHES) * 2)
+    packed: list[list[Unit]] = []
+    room_bytes = 0
+    for unit in ordered:
+        if not packed or len(packed[-1]) >= limit_units or unit.cost_bytes > room_bytes:
+            packed.append([])
+            room_bytes = limit_bytes
+        packed[-1].append(unit)
+        room_bytes -= unit.cost_bytes
+    return packed

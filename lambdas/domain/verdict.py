@@ -1,0 +1,200 @@
+"""From measurements to a verdict. PASSED needs positive proof of every planned unit."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from lambdas.domain.units import Claim, Measurement, Status, Unit
+
+REASONS_SHOWN = 20
+
+
+class Verdict(StrEnum):
+    """FAILED means that the data is wrong; INCONCLUSIVE is everything that is not known."""
+
+    PASSED = "PASSED"
+    FAILED = "FAILED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is known of one subject under one check, all its units folded."""
+
+    check: str
+    database: str
+    subject: str
+    status: Status
+    claim: Claim
+    measured: Mapping[str, int] = field(default_factory=dict)
+    expected: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def title(self) -> str:
+        """The subject with its database, for a sentence."""
+        return f"{self.database}: {self.subject}" if self.subject else self.database
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdict, why, and every result behind it."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    results: tuple[Result, ...] = ()
+
+
+def fold(units: Iterable[Unit], measurements: Iterable[Measurement]) -> list[Result]:
+    """One result for each check and subject; a unit without a measurement is unmeasured."""
+    by_unit = {measurement.unit: measurement for measurement in measurements}
+    groups: dict[tuple[str, str, str], list[Unit]] = defaultdict(list)
+    for unit in units:
+        groups[(unit.check, unit.database, unit.subject)].append(unit)
+    return [
+        _result(group, [by_unit.get(unit.id) for unit in group])
+        for _, group in sorted(groups.items())
+    ]
+
+
+def judge(results: Sequence[Result], failure: str = "") -> Judgement:
+    """The verdict of a drill.
+
+    Args:
+        results: everything that was planned, folded.
+        failure: in one sentence, what kept the workflow from going on; empty when nothing did.
+    """
+    wrong = [reason for result in results for reason in _wrong(result)]
+    unknown = [reason for result in results for reason in _unknown(result)]
+    if failure:
+        unknown.insert(0, failure)
+    if not results and not failure:
+        unknown.append("nothing was measured")
+    if not failure and not any(result.check == "databases" for result in results):
+        unknown.append("no database was reached")
+    reasons = _shown(wrong + unknown)
+    if wrong:
+        return Judgement(Verdict.FAILED, reasons, tuple(results))
+    if unknown:
+        return Judgement(Verdict.INCONCLUSIVE, reasons, tuple(results))
+    return Judgement(Verdict.PASSED, (), tuple(results))
+
+
+def conclude(
+    judgement: Judgement | None, failure: str, cleanup_done: bool, cleanup: str
+) -> Judgement:
+    """The verdict with which a drill ends, once its teardown is known.
+
+    Args:
+        judgement: None when JudgeDrill itself failed; ``failure`` says how.
+        cleanup: what became of the copy. A copy that is still there is a failed drill, loudly.
+    """
+    if judgement is None:
+        judgement = Judgement(Verdict.INCONCLUSIVE, (failure or "no verdict was reached",))
+    if cleanup_done:
+        return judgement
+    passed = judgement.verdict is Verdict.PASSED
+    return Judgement(
+        Verdict.INCONCLUSIVE if passed else judgement.verdict,
+        (f"the copy was not cleaned up and still costs money: {cleanup}", *judgement.reasons),
+        judgement.results,
+    )
+
+
+def judgement_from(document: Mapping[str, Any]) -> Judgement:
+    """A judgement as it lies in the evidence."""
+    results = tuple(
+        Result(
+            **{
+                **found,
+                "status": Status(found["status"]),
+                "claim": Claim(found["claim"]),
+                "expected": {name: tuple(pair) for name, pair in found["expected"].items()},
+                "findings": tuple(found["findings"]),
+                "notes": tuple(found["notes"]),
+            }
+        )
+        for found in document["results"]
+    )
+    return Judgement(Verdict(document["verdict"]), tuple(document["reasons"]), results)
+
+
+def _result(group: Sequence[Unit], found: Sequence[Measurement | None]) -> Result:
+    unit = group[0]
+    done = [measurement for measurement in found if measurement is not None]
+    measured: dict[str, int] = defaultdict(int)
+    for measurement in done:
+        for name, value in measurement.measured.items():
+            measured[name] += value
+    findings = [text for measurement in done for text in measurement.findings]
+    notes = [text for measurement in done for text in measurement.notes]
+    if len(done) < len(found):
+        notes.append("its batch gave no result")
+    status = _worst(measurement.status for measurement in done)
+    if len(done) < len(found) and status is not Status.WRONG:
+        status = Status.UNMEASURED
+    if status is Status.OK:
+        beyond = list(_out_of_bounds(unit.bounds, measured))
+        findings += beyond
+        status = Status.WRONG if beyond else Status.OK
+    claim = _claim(unit, measured) if status is Status.OK else Claim.NOT_COMPARED
+    if status is Status.EXEMPT or (status is Status.OK and claim is not Claim.PROVEN):
+        notes += [unit.why] if unit.why else []
+    return Result(
+        check=unit.check,
+        database=unit.database,
+        subject=unit.subject,
+        status=status,
+        claim=claim,
+        measured=dict(measured),
+        expected=dict(unit.bounds),
+        findings=tuple(findings),
+        notes=tuple(notes),
+        seconds=round(sum(measurement.seconds for measurement in done), 3),
+    )
+
+
+def _worst(statuses: Iterable[Status]) -> Status:
+    order = [Status.WRONG, Status.UNMEASURED, Status.EXEMPT, Status.OK]
+    return min(statuses, key=order.index, default=Status.UNMEASURED)
+
+
+def _out_of_bounds(
+    bounds: Mapping[str, tuple[int, int]], measured: Mapping[str, int]
+) -> Iterator[str]:
+    for name, (low, high) in bounds.items():
+        value = measured.get(name)
+        if value is None:
+            yield f"{name} were not measured"
+        elif not low <= value <= high:
+            wanted = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+            yield f"{value:,} {name} where the source held {wanted}"
+
+
+def _claim(unit: Unit, measured: Mapping[str, int]) -> Claim:
+    """What was measured beyond the bounds' reach (``younger rows``) weakens the claim."""
+    if unit.claim is Claim.PROVEN and measured.get("younger rows", 0):
+        return Claim.CONSISTENT
+    return unit.claim
+
+
+def _wrong(result: Result) -> Iterator[str]:
+    if result.status is Status.WRONG:
+        for finding in result.findings:
+            yield f"{result.title}: {finding}"
+
+
+def _unknown(result: Result) -> Iterator[str]:
+    if result.status is Status.UNMEASURED:
+        why = "; ".join(result.findings + result.notes) or "no result"
+        yield f"{result.title}: not measured ({result.check}): {why}"
+
+
+def _shown(reasons: Sequence[str]) -> tuple[str, ...]:
+    if len(reasons) <= REASONS_SHOWN:
+        return tuple(reasons)
+    return (*reasons[:REASONS_SHOWN], f"and {len(reasons) - REASONS_SHOWN} more, in the report")

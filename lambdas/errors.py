@@ -1,0 +1,87 @@
+"""The workflow's vocabulary of errors.
+
+Step Functions matches ``ErrorEquals`` against the exact name of the exception's class, with no
+inheritance, so each class here is a word that ``statemachine/*.asl.json`` may use. Messages name
+resources, fields and remedies; they never hold a secret, a connection string or a row's value.
+"""
+
+
+class TimeMachineError(Exception):
+    """Base of everything that the functions raise on purpose."""
+
+
+class InvalidRequest(TimeMachineError):
+    """The execution input can't be used; the message lists every field at fault and the remedy."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(faults))
+
+
+class InvalidSettings(TimeMachineError):
+    """The deployment's environment is incomplete or wrong."""
+
+
+class Throttled(TimeMachineError):
+    """AWS asked us to slow down: try again with backoff."""
+
+
+class ServiceUnavailable(TimeMachineError):
+    """A transient fault of AWS or of the way to it: try again with backoff."""
+
+
+class ResourceBusy(TimeMachineError):
+    """The resource is in a state that refuses the operation for now: wait, then try again."""
+
+
+class QuotaExceeded(TimeMachineError):
+    """An account quota is used up; it may free itself: wait, then try again."""
+
+
+class InsufficientCapacity(TimeMachineError):
+    """AWS has no capacity for the class in the zone right now: wait, then try again."""
+
+
+class AccessDenied(TimeMachineError):
+    """The function's role may not do this; waiting does not help."""
+
+
+class NotFound(TimeMachineError):
+    """The resource does not exist."""
+
+
+class NameTaken(TimeMachineError):
+    """Our name is used by something that this drill did not create: refused, never adopted."""
+
+
+class NotOurs(TimeMachineError):
+    """A change or deletion was about to hit something that this drill did not create."""
+
+
+class RequestRefused(TimeMachineError):
+    """AWS refused the request for a reason that waiting does not mend."""
+
+
+class DatabaseUnreachable(TimeMachineError):
+    """No connection to the server, or the connection was lost."""
+
+
+class QueryFailed(TimeMachineError):
+    """PostgreSQL refused a statement. Holds the SQLSTATE, never the server's message.
+
+    The message of the server may quote a row's value (``invalid input syntax … "value"``,
+    ``Key (email)=(…)``), so only the code and its published name are kept.
+    """
+
+    def __init__(self, sqlstate: str, condition: str, doing: str) -> None:
+        self.sqlstate = sqlstate
+        self.condition = condition
+        super().__init__(f"{doing}: PostgreSQL answered {sqlstate} ({condition})")
+
+
+class EvidenceMissing(TimeMachineError):
+    """A document that an earlier state should have written is not in the evidence bucket."""
+
+
+class InternalFault(TimeMachineError):
+    """A defect of ours. Tells the class and the line; the original text may quote anything."""

@@ -1,0 +1,22 @@
+"""CheckInstance: one look at the copy, on its way to being restored, then to being secured."""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from lambdas.adapters.rds import Rds
+from lambdas.domain.drill import drill_from, moment
+from lambdas.domain.phases import look_at_instance
+from lambdas.domain.polling import answer
+from lambdas.observability import Event, logged
+from lambdas.settings import from_environment
+
+
+@logged("CheckInstance")
+def handler(event: Event, _context: Any) -> Any:
+    """``{"phase", "detail", "wait_seconds"}`` for the event's ``goal``."""
+    settings, drill = from_environment(os.environ), drill_from(event)
+    look = look_at_instance(Rds().instance(drill.copy_id), event["goal"])
+    now, since = moment(event["now"]), moment(event["since"])
+    what = f"the copy {drill.copy_id} ({event['goal']})"
+    return asdict(answer(look, what, since, now, moment(drill.deadline_at), settings.poll_seconds))

@@ -1,0 +1,28 @@
+"""CompleteBaseline: what the source still holds, just after the snapshot."""
+
+import os
+from typing import Any
+
+from lambdas.adapters.evidence import Evidence
+from lambdas.adapters.source import source_sessions
+from lambdas.domain.documents import BASELINE_AFTER, BASELINE_BEFORE
+from lambdas.domain.drill import drill_from
+from lambdas.handlers.capture_baseline import RESERVE_SECONDS
+from lambdas.observability import Event, logged
+from lambdas.settings import from_environment
+from lambdas.verification.baseline import read_source, totals
+
+
+@logged("CompleteBaseline")
+def handler(event: Event, context: Any) -> Any:
+    """The totals of the reading; a retry finds the first reading and keeps it."""
+    settings, drill = from_environment(os.environ), drill_from(event)
+    evidence = Evidence(settings.evidence_bucket, drill.evidence)
+    reading = evidence.find(BASELINE_AFTER)
+    if reading is None:
+        first = evidence.read(BASELINE_BEFORE)
+        seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+        connect = source_sessions(drill.source, settings)
+        reading = read_source(connect, drill.baseline, seconds, first)
+        evidence.write(BASELINE_AFTER, reading)
+    return totals(reading)

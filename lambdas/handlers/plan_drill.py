@@ -1,0 +1,65 @@
+"""PlanDrill: check the input, name everything, decide; create nothing."""
+
+import os
+from typing import Any
+
+from lambdas.adapters.evidence import Evidence
+from lambdas.adapters.rds import Rds
+from lambdas.domain import documents
+from lambdas.domain import request as requests
+from lambdas.domain.drill import Drill, decide, execution_from, target_faults, to_document
+from lambdas.observability import Event, logged
+from lambdas.settings import Settings, from_environment
+
+
+@logged("PlanDrill")
+def handler(event: Event, _context: Any) -> Any:
+    """``{"accepted", "cause", "drill"}``; a refused input names every fault in ``cause``."""
+    settings = from_environment(os.environ)
+    drill, faults = _plan(event, settings, Rds())
+    if drill is None:
+        return {
+            "accepted": False,
+            "cause": "The input was refused: " + "; ".join(faults),
+            "drill": None,
+        }
+    evidence = Evidence(settings.evidence_bucket, drill.evidence)
+    evidence.write(documents.REQUEST, event["input"])
+    return {"accepted": True, "cause": "", "drill": to_document(drill)}
+
+
+def _plan(event: Event, settings: Settings, rds: Rds) -> tuple[Drill | None, list[str]]:
+    document = event["input"]
+    faults = requests.structural_faults(document)
+    if any(fault.startswith("db_instance_id") for fault in faults) or not isinstance(
+        document, dict
+    ):
+        return None, faults
+    legal = {key: value for key, value in document.items() if not _at_fault(key, faults)}
+    request = requests.parse(legal)
+    instance = rds.find_instance(request.source)
+    faults += requests.contradictions(request)
+    faults += requests.baseline_faults(request, settings.source_secrets)
+    faults += requests.source_faults(request, instance)
+    snapshot = None
+    if instance is not None:
+        snapshot = _existing_snapshot(request, rds)
+        if not request.takes_snapshot:
+            faults += requests.snapshot_faults(request, snapshot)
+        faults += target_faults(request, settings, (snapshot or instance)["EngineVersion"])
+    if faults or instance is None:
+        return None, faults
+    return decide(request, instance, snapshot, settings, execution_from(event)), []
+
+
+def _at_fault(field: str, faults: list[str]) -> bool:
+    return any(fault.startswith((f"{field}:", f"{field}.", f"{field}[")) for fault in faults)
+
+
+def _existing_snapshot(request: requests.Request, rds: Rds) -> Any:
+    point = request.recovery_point
+    if point.kind == requests.RECOVERY_NAMED:
+        return rds.find_snapshot(point.value)
+    if point.kind == requests.RECOVERY_LATEST:
+        return requests.latest(rds.snapshots_of(request.source), point.value)
+    return None

@@ -1,0 +1,49 @@
+"""PlanVerification: survey the copy and cut the work into batches."""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from lambdas.adapters.copy import copy_address, copy_sessions
+from lambdas.adapters.evidence import Evidence
+from lambdas.checks.shape import Survey
+from lambdas.domain import documents
+from lambdas.domain.drill import drill_from
+from lambdas.domain.request import BASELINE_NONE
+from lambdas.domain.units import batches, to_document
+from lambdas.observability import Event, logged
+from lambdas.settings import from_environment
+from lambdas.verification.batch import plan_units
+from lambdas.verification.survey import survey_copy
+
+
+@logged("PlanVerification")
+def handler(event: Event, _context: Any) -> Any:
+    """``{"plan_bucket", "plan_key", "copy", "batches", "units"}``; a retry keeps the first plan."""
+    settings, drill = from_environment(os.environ), drill_from(event)
+    evidence = Evidence(settings.evidence_bucket, drill.evidence)
+    address = copy_address(drill.owner, drill.copy_id)
+    items = evidence.find(documents.PLAN)
+    if items is None:
+        with_baseline = drill.baseline != BASELINE_NONE
+        databases, block_bytes = survey_copy(copy_sessions(address, settings, read_only=False))
+        survey = Survey(
+            databases=databases,
+            baseline=drill.baseline,
+            before=evidence.read(documents.BASELINE_BEFORE) if with_baseline else {},
+            after=evidence.read(documents.BASELINE_AFTER) if with_baseline else {},
+            expectations=evidence.read(documents.REQUEST).get("expectations", []),
+            block_bytes=block_bytes,
+        )
+        items = []
+        for number, batch in enumerate(batches(plan_units(survey)), start=1):
+            evidence.write(documents.batch(number), [to_document(unit) for unit in batch])
+            items.append({"number": number, "units": len(batch)})
+        evidence.write(documents.PLAN, items)
+    return {
+        "plan_bucket": settings.evidence_bucket,
+        "plan_key": evidence.key(documents.PLAN),
+        "copy": asdict(address),
+        "batches": len(items),
+        "units": sum(item["units"] for item in items),
+    }

@@ -1,0 +1,99 @@
+"""PublishReport: the final verdict, the manifest, the page, the verdict on the snapshot."""
+
+import os
+from datetime import datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from lambdas.adapters.evidence import Evidence
+from lambdas.adapters.rds import Rds
+from lambdas.domain import documents, manifest
+from lambdas.domain.drill import Drill, drill_from, moment
+from lambdas.domain.failure import in_words
+from lambdas.domain.ownership import VERDICT
+from lambdas.domain.request import MODE_DRILL
+from lambdas.domain.verdict import Judgement, Verdict, conclude, judgement_from
+from lambdas.errors import NotFound, NotOurs
+from lambdas.observability import Event, MetricUnit, logged, logger, metrics
+from lambdas.settings import from_environment
+
+REASONS_IN_OUTPUT = 5
+
+
+@logged("PublishReport")
+def handler(event: Event, _context: Any) -> Any:
+    """What the execution ends with: verdict, headline, reasons, durations, where the report is."""
+    settings, drill = from_environment(os.environ), drill_from(event)
+    evidence = Evidence(settings.evidence_bucket, drill.evidence)
+    report = evidence.find(documents.REPORT)
+    if report is None:
+        report = _publish(event, drill, evidence, moment(event["now"]))
+    return {
+        "verdict": report["verdict"],
+        "headline": report["headline"],
+        "reasons": report["reasons"][:REASONS_IN_OUTPUT],
+        "durations_seconds": report["durations_seconds"],
+        "rto_seconds": report["rto_seconds"],
+        "snapshot_id": drill.snapshot_id,
+        "report": evidence.location(documents.REPORT),
+        "page": evidence.location(documents.PAGE),
+    }
+
+
+def _publish(event: Event, drill: Drill, evidence: Evidence, now: datetime) -> dict[str, Any]:
+    judgement = _final_judgement(event, evidence)
+    cleanup = {"done": event["cleanup"]["done"], "detail": _cleanup_detail(event)}
+    report = manifest.build(drill, judgement, event["marks"], event["snapshot"], cleanup, now)
+    if drill.snapshot_is_new and drill.mode == MODE_DRILL:
+        _tag_verdict(drill, judgement.verdict)
+    evidence.write_page(documents.PAGE, render(report))
+    evidence.write(documents.REPORT, report)
+    _measure(drill, report)
+    return report
+
+
+def _final_judgement(event: Event, evidence: Evidence) -> Judgement:
+    document = evidence.find(documents.JUDGEMENT) if event["judged"] else None
+    judgement = judgement_from(document) if document else None
+    return conclude(
+        judgement, in_words(event["failure"]), event["cleanup"]["done"], _cleanup_detail(event)
+    )
+
+
+def _cleanup_detail(event: Event) -> str:
+    cleanup = event["cleanup"]
+    return str(cleanup["detail"]) if cleanup["done"] else in_words(cleanup["failure"])
+
+
+def _tag_verdict(drill: Drill, verdict: Verdict) -> None:
+    """Retention keeps the newest PASSED snapshot of a source, and reads that off this tag."""
+    try:
+        Rds().tag_snapshot(drill.owner, drill.snapshot_id, {VERDICT: verdict})
+    except (NotFound, NotOurs) as error:
+        logger.warning("the verdict was not tagged", reason=str(error))
+
+
+def _measure(drill: Drill, report: dict[str, Any]) -> None:
+    metrics.add_dimension("source", drill.source)
+    for verdict in Verdict:
+        happened = float(report["verdict"] == verdict)
+        metrics.add_metric(f"Drill{verdict.title()}", MetricUnit.Count, happened)
+    metrics.add_metric("CleanupFailed", MetricUnit.Count, float(not report["cleanup"]["done"]))
+    metrics.add_metric("RowsVerified", MetricUnit.Count, float(report["totals"]["rows"]))
+    metrics.add_metric("DrillSeconds", MetricUnit.Seconds, report["durations_seconds"]["total"])
+    if report["rto_seconds"] is not None:
+        metrics.add_metric("RtoSeconds", MetricUnit.Seconds, report["rto_seconds"])
+    metrics.flush_metrics()
+
+
+def render(report: dict[str, Any]) -> str:
+    """The readable page of a manifest, one HTML file without anything from elsewhere."""
+    environment = Environment(
+        loader=PackageLoader("lambdas", "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(report=report)

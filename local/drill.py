@@ -1,0 +1,242 @@
+"""``make drill``: a whole drill on this machine, on real PostgreSQL.
+
+Exit status: 0 PASSED, 1 FAILED, 2 INCONCLUSIVE or unusable options, 130 interrupted.
+"""
+
+import argparse
+import contextlib
+import json
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from local.cloud import SOURCE, STATE_MACHINES, Cloud, Ending, embedded_cloud
+from local.damage import DAMAGES, Damage, NothingToDamage
+from local.view import LiveView, Steps, show_report
+from local.workload import writing
+
+STATUS = {"PASSED": 0, "FAILED": 1, "INCONCLUSIVE": 2}
+UNUSABLE = 2
+INTERRUPTED = 130
+PIPED_WIDTH = 110
+
+DATABASE = "shop"
+SAMPLE = Path(__file__).with_name("sample.sql")
+COMPLAINTS_SHOWN = 5
+
+DEFAULT_INPUT: dict[str, Any] = {"db_instance_id": SOURCE, "baseline": "exact"}
+SAMPLE_EXPECTATIONS = [
+    {
+        "name": "orders came back",
+        "database": DATABASE,
+        "sql": "SELECT count(*) FROM sales.orders",
+        "expect": "> 300000",
+    }
+]
+
+
+class Unusable(Exception):
+    """An option can't be used; the message names it and the remedy."""
+
+
+def main() -> int:
+    """Run a drill as the command line says; return the exit status."""
+    options = _options()
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    console = Console(file=sys.stdout, highlight=False, width=width)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if options.damage == "list":
+            console.print(_list_of_damages())
+            return 0
+        return _drill(options, console)
+    except Unusable as error:
+        console.print(str(error), style="red", markup=False, soft_wrap=True)
+        return UNUSABLE
+    except KeyboardInterrupt:
+        console.print("interrupted: every server was stopped, every temporary folder removed")
+        return INTERRUPTED
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make drill", description=__doc__)
+    parser.add_argument("--damage", default="", help="damage the backup; 'list' lists the ways")
+    parser.add_argument("--input", default="", help="a JSON file with the execution input")
+    parser.add_argument("--sql", default="", help="SQL or a pg_dump file to load as the source")
+    parser.add_argument("--keep", action="store_true", help="keep logs and evidence too")
+    parser.add_argument("--reports", default="reports", help="the folder that reports go to")
+    return parser.parse_args()
+
+
+def _drill(options: argparse.Namespace, console: Console) -> int:
+    damage = _damage(options.damage)
+    sql_file = _file("SQL", options.sql)
+    document = _input(options.input, sql_file, damage)
+    steps, began, hit = Steps(console), time.monotonic(), _Hit()
+    with embedded_cloud(on_snapshot=hit) as cloud, _functions_log(cloud.folder) as log:
+        cloud.create_source(SOURCE, DATABASE)
+        version = cloud.binaries.version
+        steps.done(f"the embedded cloud is up, {SOURCE} runs PostgreSQL {version}", began)
+        began = time.monotonic()
+        _load(cloud, sql_file or SAMPLE, console)
+        steps.done(f"loaded {(sql_file or SAMPLE).name}", began)
+        hit.prepare(damage, cloud)
+        ending = _watch(cloud, document, console, with_load=sql_file is None)
+        if hit.error:
+            raise Unusable(f"DAMAGE={options.damage}: {hit.error}")
+        if damage is not None:
+            target = f" ({hit.target})" if hit.target else ""
+            console.print(f"Damage done: {damage.what}{target}.", markup=False, soft_wrap=True)
+        return _finish(cloud, ending, console, Path(options.reports), options.keep, log)
+
+
+def _watch(cloud: Cloud, document: Any, console: Console, with_load: bool) -> Ending:
+    server = cloud.rds.instance(SOURCE).server
+    assert server is not None
+    with contextlib.ExitStack() as stack:
+        count = stack.enter_context(writing(server, DATABASE)) if with_load else None
+        view = stack.enter_context(LiveView(console, STATE_MACHINES / "drill.asl.json"))
+        execution = cloud.start(document)
+        try:
+            ending = cloud.wait(execution, view.show)
+        except KeyboardInterrupt:
+            cloud.stop(execution)
+            raise
+    if count is not None:
+        console.print(f"{count['transactions']:,} transactions ran on the source meanwhile.")
+    return ending
+
+
+def _finish(
+    cloud: Cloud, ending: Ending, console: Console, reports: Path, keep: bool, log: Path
+) -> int:
+    evidence = cloud.evidence()
+    found = {Path(key).name: body for key, body in evidence.items()}
+    if "report.json" not in found:
+        console.print(ending.cause, style="yellow", markup=False, soft_wrap=True)
+        return STATUS["INCONCLUSIVE"]
+    report = json.loads(found["report.json"])
+    show_report(console, report)
+    folder = reports / report["drill"]["id"]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("report.json", "report.html"):
+        (folder / name).write_bytes(found[name])
+    if keep:
+        _keep(cloud, evidence, folder, log)
+    console.print(f"Report: {folder / 'report.json'} and {folder / 'report.html'}", soft_wrap=True)
+    if (ending.status == "SUCCEEDED") != (report["verdict"] == "PASSED"):
+        console.print(f"The execution ended {ending.status}: {ending.cause}", markup=False)
+        return STATUS["INCONCLUSIVE"]
+    return STATUS[report["verdict"]]
+
+
+def _keep(cloud: Cloud, evidence: dict[str, bytes], folder: Path, log: Path) -> None:
+    shutil.copy(log, folder / "functions.log")
+    for server_log in (cloud.folder / "logs").glob("*.log"):
+        shutil.copy(server_log, folder / server_log.name)
+    source = cloud.rds.instance(SOURCE).server
+    if source is not None:
+        shutil.copy(source.log, folder / f"{SOURCE}.log")
+    for key, body in evidence.items():
+        target = folder / "evidence" / Path(key).relative_to(*Path(key).parts[:1])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(body)
+
+
+def _load(cloud: Cloud, file: Path, console: Console) -> None:
+    loaded = cloud.load(file, SOURCE, DATABASE)
+    if not loaded.complaints:
+        return
+    shown = "; ".join(loaded.complaints[:COMPLAINTS_SHOWN])
+    told = f"{len(loaded.complaints)} statements of {file.name} were refused: {shown}"
+    if loaded.empty:
+        raise Unusable(f"SQL: nothing could be loaded. {told}")
+    console.print(f"{told}. The drill goes on with what was loaded.", style="yellow", markup=False)
+
+
+class _Hit:
+    """Does the damage when the snapshot has been taken."""
+
+    def __init__(self) -> None:
+        self.target = ""
+        self.error = ""
+        self._damage: Damage | None = None
+        self._cloud: Cloud | None = None
+
+    def prepare(self, damage: Damage | None, cloud: Cloud) -> None:
+        """From now on snapshots are damaged; a mishap is set at once."""
+        self._damage, self._cloud = damage, cloud
+        if damage is not None and damage.mishap is not None:
+            damage.mishap(cloud.rds)
+
+    def __call__(self, data: Path) -> None:
+        if self._damage is None or self._damage.files is None or self._cloud is None:
+            return
+        try:
+            self.target = self._damage.files(data, self._cloud.binaries, DATABASE)
+        except NothingToDamage as error:
+            self.error = str(error)
+
+
+def _damage(name: str) -> Damage | None:
+    if not name:
+        return None
+    if name not in DAMAGES:
+        raise Unusable(f"DAMAGE: there is no {name}; there are {', '.join(DAMAGES)} (and list)")
+    return DAMAGES[name]
+
+
+def _file(option: str, name: str) -> Path | None:
+    if not name:
+        return None
+    path = Path(name)
+    if not path.is_file():
+        raise Unusable(f"{option}: there is no file {name}")
+    return path
+
+
+def _input(name: str, sql_file: Path | None, damage: Damage | None) -> Any:
+    file = _file("INPUT", name)
+    document: Any = dict(DEFAULT_INPUT)
+    if file is not None:
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise Unusable(f"INPUT: {name} is not JSON: {error}") from error
+    elif sql_file is None:
+        document["expectations"] = SAMPLE_EXPECTATIONS
+    if damage is not None and isinstance(document, dict):
+        document = {**document, **damage.input}
+    return document
+
+
+def _list_of_damages() -> Table:
+    table = Table(title="DAMAGE=<name>", title_justify="left")
+    for heading in ("name", "what is done", "the drill must end"):
+        table.add_column(heading)
+    for damage in DAMAGES.values():
+        table.add_row(damage.name, damage.what, damage.verdict)
+    return table
+
+
+@contextlib.contextmanager
+def _functions_log(folder: Path) -> Iterator[Path]:
+    """What the functions print goes to a log, as it goes to CloudWatch at AWS."""
+    path = folder / "functions.log"
+    with path.open("w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
+        yield path
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
