@@ -1,4 +1,4 @@
-"""Structured logs with the drill as correlation, and metrics in the embedded format."""
+"""Structured logs with the drill as correlation, and metrics that CloudWatch reads off the log."""
 
 import functools
 import traceback

@@ -75,11 +75,15 @@ def enter_function(state: str) -> None:
     _inside.state = state
 
 
-def _before_call(model: OperationModel, params: dict[str, Any], **_: Any) -> Any:
+def _before_parameter_build(params: dict[str, Any], **_: Any) -> None:
+    _inside.parameters = dict(params)
+
+
+def _before_call(model: OperationModel, **_: Any) -> Any:
     state = getattr(_inside, "state", "")
     if not state or not _ledger:
         return None
-    call = Call(state, f"{model.service_model.service_name}.{model.name}", dict(params))
+    call = Call(state, f"{model.service_model.service_name}.{model.name}", _inside.parameters)
     ledger = _ledger[-1]
     ledger.calls.append(call)
     for fault in ledger.faults:
@@ -91,4 +95,5 @@ def _before_call(model: OperationModel, params: dict[str, Any], **_: Any) -> Any
     return None
 
 
+BUILTIN_HANDLERS.append(("before-parameter-build", _before_parameter_build))
 BUILTIN_HANDLERS.append(("before-call", _before_call))

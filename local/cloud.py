@@ -10,11 +10,13 @@ import logging
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from local import guardian
 from local.calls import Ledger, note_calls
 from local.dump import Loaded, load
 from local.functions import Functions
-from local.postgres import Binaries, find_binaries
+from local.postgres import Binaries, PostgresFailed, find_binaries
 from local.rds import MASTER, EmbeddedRds, Tempo
 from local.stepfunctions import completed_interpreter, fill_placeholders
 
@@ -102,6 +104,13 @@ class Cloud:
         known = json.loads(os.environ["TM_SOURCE_SECRETS"])
         os.environ["TM_SOURCE_SECRETS"] = json.dumps({**known, name: answer["ARN"]})
 
+    def take_automated_snapshot(self, name: str = SOURCE) -> str:
+        """The daily backup that RDS would have taken of a source; waits until it is there."""
+        snapshot_id = f"rds:{name}-{datetime.now(UTC):%Y-%m-%d-%H-%M}"
+        self.rds.create_db_snapshot(name, snapshot_id, "automated")
+        self.rds.wait_until(name, "available")
+        return snapshot_id
+
     def load(self, file: Path, name: str = SOURCE, database: str = "shop") -> Loaded:
         """Load SQL or a ``pg_dump`` archive into a source."""
         server = self.rds.instance(name).server
@@ -167,6 +176,7 @@ def embedded_cloud(
     *,
     tempo: Tempo | None = None,
     retry_speed: float = 50,
+    wait_speed: float = 1,
     on_snapshot: Callable[[Path], None] | None = None,
     checksums: bool = True,
     folder: Path | None = None,
@@ -177,7 +187,7 @@ def embedded_cloud(
         on_snapshot: called with the data folder of each snapshot taken, to damage it.
         folder: where its files go; a temporary one of its own by default.
     """
-    root = Path(tempfile.mkdtemp(prefix="time-machine-")) if folder is None else folder
+    root = folder or Path(tempfile.mkdtemp(prefix="time-machine-", dir=_reachable_folder()))
     root.chmod(0o755)
     watcher = guardian.start(root)
     try:
@@ -193,9 +203,10 @@ def embedded_cloud(
             stack.enter_context(_environment(environment))
             binaries = find_binaries(root)
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
-            logging.getLogger("moto").setLevel(logging.ERROR)
+            # The interpreter logs each failed state; the execution tells it too.
+            logging.getLogger("moto").setLevel(logging.CRITICAL)
             functions = Functions(DEFAULT_ACCOUNT_ID, REGION)
-            stack.enter_context(completed_interpreter(functions, retry_speed))
+            stack.enter_context(completed_interpreter(functions, retry_speed, wait_speed))
             ledger = Ledger()
             stack.callback(note_calls(ledger))
             rds = EmbeddedRds(REGION, DEFAULT_ACCOUNT_ID)
@@ -219,6 +230,24 @@ def _ending(found: dict[str, Any]) -> Ending:
         found.get("error", ""),
         found.get("cause", ""),
         found["executionArn"],
+    )
+
+
+def _reachable_folder() -> Path:
+    """Where a temporary folder can be reached by the user that root's servers run as.
+
+    Raises:
+        PostgresFailed: root's temporary folders are all private.
+    """
+    usual = Path(tempfile.gettempdir())
+    if os.geteuid() != 0:
+        return usual
+    for folder in (usual, Path("/tmp"), Path("/var/tmp")):  # noqa: S108 -- mkdtemp below it
+        ways = (folder, *folder.resolve().parents)
+        if folder.is_dir() and all(way.stat().st_mode & stat.S_IXOTH for way in ways):
+            return folder
+    raise PostgresFailed(
+        "root's servers run as nobody; set TMPDIR to a folder that nobody can reach"
     )
 
 

@@ -88,6 +88,8 @@ def _drill(options: argparse.Namespace, console: Console) -> int:
         _load(cloud, sql_file or SAMPLE, console)
         steps.done(f"loaded {(sql_file or SAMPLE).name}", began)
         hit.prepare(damage, cloud)
+        if _wants_latest(document):
+            cloud.take_automated_snapshot()
         ending = _watch(cloud, document, console, with_load=sql_file is None)
         if hit.error:
             raise Unusable(f"DAMAGE={options.damage}: {hit.error}")
@@ -215,6 +217,11 @@ def _input(name: str, sql_file: Path | None, damage: Damage | None) -> Any:
     if damage is not None and isinstance(document, dict):
         document = {**document, **damage.input}
     return document
+
+
+def _wants_latest(document: Any) -> bool:
+    point = document.get("recovery_point") if isinstance(document, dict) else None
+    return isinstance(point, dict) and "latest" in point
 
 
 def _list_of_damages() -> Table:

@@ -16,6 +16,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ _SETTINGS = {
     "wal_level": "replica",
     "max_prepared_transactions": "10",
 }
+
+
+_STILL = {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
 
 
 class PostgresFailed(RuntimeError):
@@ -273,16 +277,21 @@ class PostgresServer:
         finally:
             connection.close()
 
-    def copy_while_running(self, target: Path) -> None:
+    def copy_while_running(self, target: Path) -> datetime:
         """Copy the data folder as storage would take it: at one instant, in the middle of work.
 
         The server's processes are stopped for the time of the copy, as RDS suspends I/O. What has
         been written by then is in the copy, nothing else is; it needs crash recovery.
+
+        Returns:
+            that instant.
         """
         with self._suspended():
+            still_at = datetime.now(UTC)
             shutil.copytree(self.data, target, symlinks=True)
         for leftover in ("postmaster.pid", "postmaster.opts"):
             (target / leftover).unlink(missing_ok=True)
+        return still_at
 
     @contextlib.contextmanager
     def _suspended(self) -> Iterator[None]:
@@ -291,8 +300,9 @@ class PostgresServer:
             # The postmaster first: from then on no new process appears.
             for process in self._processes():
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    process.suspend()
                     stopped.append(process)
+                    process.suspend()
+                    _wait_until_still(process)
             yield
         finally:
             for process in reversed(stopped):
@@ -325,6 +335,15 @@ class PostgresServer:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         self._process = None
+
+
+def _wait_until_still(process: psutil.Process) -> None:
+    """A signal that was sent has not yet arrived: until then the process writes on."""
+    end = time.monotonic() + STOP_SECONDS
+    while process.status() not in _STILL:
+        if time.monotonic() > end:
+            raise PostgresFailed(f"the process {process.pid} could not be suspended")
+        time.sleep(0.001)
 
 
 def _free_port() -> int:

@@ -7,6 +7,7 @@ thread of their own, as they do at AWS. Error codes are those of the RDS API ref
 """
 
 import contextlib
+import functools
 import json
 import re
 import secrets
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from moto.rds.exceptions import (
     DBInstanceNotFoundError,
@@ -36,11 +37,33 @@ INSTANCE_QUOTA = 40
 SNAPSHOT_QUOTA = 100
 
 _INSTANCE_NAME = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9])*")
-_INSTANCE_CLASS = re.compile(r"db\.(t3|t4g|m5|m6g|m6i|m7g|m7i|r5|r6g|r6i|r7g|r8g)\.\w+")
+_INSTANCE_CLASS = re.compile(
+    r"db\.(?:(?:t3|t4g)\.(?:micro|small|medium|large|2?xlarge)"
+    r"|(?:m5|m6g|m6i|m7g|m7i|r5|r6g|r6i|r7g|r8g)\.(?:large|\d*xlarge))"
+)
 _DELETABLE_WITHOUT_SNAPSHOT_ONLY = {"failed", "incompatible-restore", "incompatible-network"}
 
 MASTER = "postgres"
 """RDS's default master user. It is a member of ``rds_superuser``, not a superuser."""
+
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def _one_at_a_time(
+    call: Callable[Concatenate["EmbeddedRds", Arguments], Answer],
+) -> Callable[Concatenate["EmbeddedRds", Arguments], Answer]:
+    """Between what a call is refused for and what it changes, no other call comes."""
+
+    @functools.wraps(call)
+    def alone(
+        rds: "EmbeddedRds", *arguments: Arguments.args, **options: Arguments.kwargs
+    ) -> Answer:
+        with rds._lock:
+            return call(rds, *arguments, **options)
+
+    return alone
 
 
 @dataclass(frozen=True)
@@ -142,6 +165,7 @@ class EmbeddedRds(RDSBackend):
 
     # Instances
 
+    @_one_at_a_time
     def create_db_instance(self, db_kwargs: dict[str, Any]) -> DBInstance:
         """Start a new server with RDS's roles."""
         options = dict(db_kwargs.items())
@@ -151,14 +175,14 @@ class EmbeddedRds(RDSBackend):
         options["engine_version"] = options.get("engine_version") or self.binaries.version
         instance = EmbeddedInstance(self, self._new_folder("instance"), **options)
         instance.master_username = MASTER
-        with self._lock:
-            self.databases[name] = instance
+        self.databases[name] = instance
         if instance.engine == "postgres":
             self._work(instance, lambda: self._create(instance, password))
         else:
             instance.status = "available"
         return instance
 
+    @_one_at_a_time
     def restore_db_instance_from_db_snapshot(
         self, from_snapshot_id: str, overrides: dict[str, Any]
     ) -> DBInstance:
@@ -202,11 +226,11 @@ class EmbeddedRds(RDSBackend):
             tags=tags if tags else list(source.tags),
         )
         instance.master_username = MASTER
-        with self._lock:
-            self.databases[name] = instance
+        self.databases[name] = instance
         self._work(instance, lambda: self._restore(instance, snapshot))
         return instance
 
+    @_one_at_a_time
     def modify_db_instance(
         self, db_instance_identifier: str, db_kwargs: dict[str, Any]
     ) -> DBInstance:
@@ -215,10 +239,11 @@ class EmbeddedRds(RDSBackend):
         self._refuse_state(instance, {"available", "storage-optimization"})
         wish = dict(db_kwargs.items())
         if wish.get("manage_master_user_password"):
-            if instance.__dict__.get("master_user_secret"):
+            if instance.manage_master_user_password:
                 return instance
             if not wish.get("apply_immediately"):
                 raise InvalidParameterCombination("ApplyImmediately is needed to reset it now.")
+            instance.manage_master_user_password = True
             self._work(instance, lambda: self._reset_password(instance))
             return instance
         if "deletion_protection" in wish:
@@ -226,6 +251,7 @@ class EmbeddedRds(RDSBackend):
             return instance
         return super().modify_db_instance(db_instance_identifier, db_kwargs)
 
+    @_one_at_a_time
     def delete_db_instance(
         self,
         db_instance_identifier: str,
@@ -244,6 +270,10 @@ class EmbeddedRds(RDSBackend):
             raise InvalidParameterCombination(
                 "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
             )
+        if skip_final_snapshot and final_db_snapshot_identifier:
+            raise InvalidParameterCombination(
+                "FinalDBSnapshotIdentifier can't be specified with SkipFinalSnapshot."
+            )
         if not skip_final_snapshot and instance.status in _DELETABLE_WITHOUT_SNAPSHOT_ONLY:
             raise RDSClientError(
                 "InvalidDBInstanceState",
@@ -254,7 +284,7 @@ class EmbeddedRds(RDSBackend):
                 "InvalidDBInstanceState",
                 f"Instance {db_instance_identifier} is already being deleted.",
             )
-        if final_db_snapshot_identifier and not skip_final_snapshot:
+        if final_db_snapshot_identifier:
             self.create_db_snapshot(db_instance_identifier, final_db_snapshot_identifier)
         instance.status = "deleting"
         self._work(instance, lambda: self._delete(instance))
@@ -262,6 +292,7 @@ class EmbeddedRds(RDSBackend):
 
     # Snapshots
 
+    @_one_at_a_time
     def create_db_snapshot(
         self,
         db_instance_identifier: str,
@@ -293,12 +324,12 @@ class EmbeddedRds(RDSBackend):
         snapshot.percent_progress = 0
         snapshot.engine_version = instance.engine_version
         snapshot.folder = self._new_folder("snapshot")
-        with self._lock:
-            self.database_snapshots[db_snapshot_identifier] = snapshot
+        self.database_snapshots[db_snapshot_identifier] = snapshot
         instance.status = "backing-up"
         self._work(instance, lambda: self._take_snapshot(instance, snapshot))
         return snapshot
 
+    @_one_at_a_time
     def delete_db_snapshot(self, db_snapshot_identifier: str) -> DBSnapshot:
         """Remove the files too."""
         snapshot = self._snapshot(db_snapshot_identifier)
@@ -306,8 +337,7 @@ class EmbeddedRds(RDSBackend):
             raise RDSClientError(
                 "InvalidDBSnapshotState", f"The snapshot is in the {snapshot.status} state."
             )
-        with self._lock:
-            del self.database_snapshots[db_snapshot_identifier]
+        del self.database_snapshots[db_snapshot_identifier]
         shutil.rmtree(snapshot.folder, ignore_errors=True)
         return snapshot
 
@@ -322,6 +352,11 @@ class EmbeddedRds(RDSBackend):
         found = self.databases[name]
         assert isinstance(found, EmbeddedInstance)
         return found
+
+    def names(self) -> list[str]:
+        """The name of every instance."""
+        with self._lock:
+            return list(self.databases)
 
     def servers(self) -> list[PostgresServer]:
         """Every server that runs."""
@@ -392,7 +427,6 @@ class EmbeddedRds(RDSBackend):
         time.sleep(self.tempo.before_reset)
         password = secrets.token_urlsafe(24)
         instance.master_user_secret = ManagedSecret(instance, password)
-        instance.manage_master_user_password = True
         self._pass_through(instance, "resetting-master-credentials", self.tempo.resetting)
         if instance.server is not None:
             with instance.server.admin() as cursor:
@@ -406,8 +440,8 @@ class EmbeddedRds(RDSBackend):
         server = instance.server
         assert server is not None
         snapshot.folder.mkdir(parents=True)
-        snapshot.snapshot_database_time = datetime.now(UTC).replace(tzinfo=None)
-        server.copy_while_running(snapshot.folder / "data")
+        still_at = server.copy_while_running(snapshot.folder / "data")
+        snapshot.snapshot_database_time = still_at.replace(tzinfo=None)
         snapshot.admin_password = server.admin_password
         if self.on_snapshot is not None:
             self.on_snapshot(snapshot.folder / "data")

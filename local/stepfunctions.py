@@ -14,6 +14,9 @@ from unittest.mock import patch
 from jsonata import Jsonata
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
+    WaitFunction,
+)
 from moto.stepfunctions.parser.asl.eval import states, variable_store
 from moto.stepfunctions.parser.asl.jsonata import jsonata
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
@@ -22,16 +25,22 @@ from local.functions import Functions
 
 
 @contextlib.contextmanager
-def completed_interpreter(functions: Functions, retry_speed: float) -> Iterator[None]:
+def completed_interpreter(
+    functions: Functions, retry_speed: float, wait_speed: float
+) -> Iterator[None]:
     """Repair the interpreter for as long as the context lasts.
 
     Args:
         functions: answer for Lambda.
-        retry_speed: the intervals between retries are divided by it; waits are not.
+        retry_speed: the intervals between retries are divided by it.
+        wait_speed: the waits of the workflow are divided by it.
     """
 
     def sleep(seconds: float) -> None:
         time.sleep(seconds / retry_speed)
+
+    def wait(_: Any, env: Any, wait_seconds: float) -> None:
+        env.program_state_event.wait(wait_seconds / wait_speed)
 
     def invoke(parameters: dict[str, Any], region: str, state_credentials: Any) -> dict[str, Any]:
         del region, state_credentials
@@ -45,6 +54,7 @@ def completed_interpreter(functions: Functions, retry_speed: float) -> Iterator[
             (variable_store, "encode_jsonata_variable_declarations", _declare),
             (lambda_eval_utils, "_invoke_lambda_function", invoke),
             (retrier_decl, "time", clock),
+            (WaitFunction, "_wait_interval", wait),
         ):
             stack.enter_context(patch.object(target, name, value))
         yield

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
+import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas import errors
 
-CLIENT = Config(
+_CLIENT = Config(
     connect_timeout=5,
     read_timeout=25,
     retries={"mode": "standard", "total_max_attempts": 2},
@@ -46,6 +49,12 @@ _ERRORS: dict[str, type[errors.TimeMachineError]] = {
     "DBInstanceAlreadyExists": errors.NameTaken,
     "DBSnapshotAlreadyExists": errors.NameTaken,
 }
+
+
+@cache
+def client(service: str) -> Any:
+    """The client of a service, made once and kept while the function stays warm."""
+    return boto3.client(service, config=_CLIENT)
 
 
 @contextmanager

@@ -3,9 +3,7 @@
 import json
 from typing import Any
 
-import boto3
-
-from lambdas.adapters.aws import CLIENT, errors_in_our_words
+from lambdas.adapters.aws import client, errors_in_our_words
 from lambdas.errors import EvidenceMissing, NotFound
 
 
@@ -13,7 +11,7 @@ class Evidence:
     """One drill's folder of the bucket."""
 
     def __init__(self, bucket: str, folder: str) -> None:
-        self._client = boto3.client("s3", config=CLIENT)
+        self._client = client("s3")
         self._bucket = bucket
         self._folder = folder
 

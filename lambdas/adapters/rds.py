@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-
-from lambdas.adapters.aws import CLIENT, errors_in_our_words
+from lambdas.adapters.aws import client, errors_in_our_words
 from lambdas.domain import ownership
 from lambdas.domain.ownership import Owner
 from lambdas.domain.phases import DELETING
@@ -30,7 +28,7 @@ class Rds:
     """Each change is guarded by :mod:`lambdas.domain.ownership`, right before the call."""
 
     def __init__(self) -> None:
-        self._client = boto3.client("rds", config=CLIENT)
+        self._client = client("rds")
 
     def find_instance(self, instance_id: str) -> dict[str, Any] | None:
         """The ``DBInstance``, or None when RDS does not know it."""

@@ -3,9 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-import boto3
-
-from lambdas.adapters.aws import CLIENT, errors_in_our_words
+from lambdas.adapters.aws import client, errors_in_our_words
 from lambdas.errors import RequestRefused
 
 
@@ -24,9 +22,8 @@ def read_credentials(secret_arn: str) -> Credentials:
         NotFound, AccessDenied: as Secrets Manager answers.
         RequestRefused: the secret is not a JSON object with both keys.
     """
-    client = boto3.client("secretsmanager", config=CLIENT)
     with errors_in_our_words(f"reading the secret {secret_arn}"):
-        text = client.get_secret_value(SecretId=secret_arn)["SecretString"]
+        text = client("secretsmanager").get_secret_value(SecretId=secret_arn)["SecretString"]
     try:
         value = json.loads(text)
         return Credentials(value["username"], value["password"])

@@ -197,13 +197,14 @@ def _recovery_point(value: Any) -> RecoveryPoint:
 
 
 def _in_words(error: ValidationError) -> list[str]:
-    where, wanted, schema = _field(error), cast(Any, error.validator_value), _schema_of(error)
+    where, schema = _field(error), cast(dict[str, Any], error.schema)
+    wanted, given = cast(Any, error.validator_value), cast(Any, error.instance)
     if error.validator == "required":
-        missing = [name for name in wanted if name not in error.instance]
+        missing = [name for name in wanted if name not in given]
         return [f"{_join(where, name)}: is missing; {_hint(schema, name)}" for name in missing]
     if error.validator == "additionalProperties" and wanted is False:
         known = schema["properties"]
-        unknown = [name for name in error.instance if name not in known]
+        unknown = [name for name in given if name not in known]
         return [
             f"{_join(where, str(name))}: unknown field; known are {', '.join(known)}"
             for name in unknown
@@ -219,10 +220,6 @@ def _complaint(validator: str) -> str:
     if validator == "type":
         return "is of the wrong type"
     return "is not of the right form" if validator == "pattern" else "is not allowed"
-
-
-def _schema_of(error: ValidationError) -> dict[str, Any]:
-    return cast(dict[str, Any], error.schema)
 
 
 def _field(error: ValidationError) -> str:

@@ -1,0 +1,232 @@
+"""The whole sandwich on real servers and without AWS: read, copy, read again, restore, verify."""
+
+import contextlib
+import itertools
+import json
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from lambdas.adapters.postgres import Server, Session, connect
+from lambdas.adapters.secrets import Credentials
+from lambdas.checks.shape import Bench, Survey
+from lambdas.domain.request import BASELINE_EXACT, BASELINE_NONE
+from lambdas.domain.units import Status, measurement_from, to_document, unit_from
+from lambdas.domain.verdict import Judgement, Result, Verdict, fold, judge
+from lambdas.verification.baseline import read_source
+from lambdas.verification.batch import measure_batch, plan_units
+from lambdas.verification.survey import survey_copy
+from local.postgres import HOST, PostgresServer
+from local.rds import MASTER
+
+READER = "tm_reader"
+SECONDS = 60.0
+
+SETTINGS = {"max_wal_size": "64MB", "min_wal_size": "32MB", "autovacuum": "off"}
+"""Little WAL to copy, and no vacuum but the tests' own."""
+
+Statement = str | sql.Composable
+Connect = Callable[[str], AbstractContextManager[Session]]
+
+
+def sessions(server: PostgresServer, login: Credentials, *, read_only: bool = True) -> Connect:
+    """Opens sessions as the functions do."""
+    address = Server(HOST, server.port, login, tls_mode="disable", tls_ca_file="")
+    return partial(connect, address, statement_seconds=SECONDS, read_only=read_only)
+
+
+@dataclass
+class Source:
+    """The source's server, with the two logins that a drill has."""
+
+    server: PostgresServer
+    folder: Path
+    master: Credentials
+    reader: Credentials
+    _numbers: Iterator[int] = field(default_factory=itertools.count, repr=False)
+
+    def run(self, database: str, *statements: Statement) -> None:
+        """Run statements as the superuser, each its own transaction."""
+        with self.server.admin(database) as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def run_as_master(self, database: str, *statements: Statement) -> None:
+        """Run statements as the master user, each its own transaction."""
+        with contextlib.closing(self.connect(database)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+
+    def connect(self, database: str, server: PostgresServer | None = None) -> Any:
+        """A connection of the master user, here or to a copy."""
+        return psycopg2.connect(
+            host=HOST,
+            port=(server or self.server).port,
+            user=self.master.username,
+            password=self.master.password,
+            dbname=database,
+        )
+
+    def new_folder(self) -> Path:
+        """A folder name that nothing has yet."""
+        return self.folder / f"copy-{next(self._numbers)}"
+
+    def read(
+        self, kind: str = BASELINE_EXACT, first: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """One reading of the source, as it comes back from the evidence."""
+        reading = read_source(sessions(self.server, self.reader), kind, SECONDS, first)
+        return dict(json.loads(json.dumps(reading)))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A copy of the source's files, and the two readings around it."""
+
+    source: Source
+    kind: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    data: Path
+
+    @contextlib.contextmanager
+    def restored(
+        self,
+        settings: Mapping[str, str] | None = None,
+        damage: Callable[[Path], None] | None = None,
+    ) -> Iterator[PostgresServer]:
+        """A server over a copy of the files, stopped and removed at the end.
+
+        Args:
+            damage: called with the data folder before the server starts.
+        """
+        folder = self.source.new_folder()
+        binaries = self.source.server.binaries
+        server = PostgresServer(
+            binaries, folder / "data", folder / "server.log", self.source.server.admin_password
+        )
+        try:
+            shutil.copytree(self.data, folder / "data", symlinks=True)
+            binaries.own(folder)
+            if damage is not None:
+                damage(folder / "data")
+            server.start({**SETTINGS, **(settings or {})})
+            yield server
+        finally:
+            server.stop(immediate=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def judged(
+        self, copy: PostgresServer, expectations: Sequence[Mapping[str, str]] = ()
+    ) -> Judgement:
+        """Verify a restored copy; everything passes through JSON as it does between functions."""
+        databases, block_bytes = survey_copy(sessions(copy, self.source.master, read_only=False))
+        survey = Survey(databases, self.kind, self.before, self.after, expectations, block_bytes)
+        units = [unit_from(_through_json(to_document(unit))) for unit in plan_units(survey)]
+        bench = Bench(sessions(copy, self.source.master), self.before, self.after)
+        measured = [
+            measurement_from(_through_json(to_document(found)))
+            for found in measure_batch(units, bench, lambda: SECONDS)
+        ]
+        return judge(fold(units, measured))
+
+
+@contextlib.contextmanager
+def taken(
+    source: Source,
+    kind: str = BASELINE_EXACT,
+    meanwhile: Callable[[], None] = lambda: None,
+    afterwards: Callable[[], None] = lambda: None,
+) -> Iterator[Taken]:
+    """Read, copy the running files, read again; the files are removed at the end.
+
+    Args:
+        meanwhile: called between the first reading and the copy.
+        afterwards: called between the copy and the second reading.
+    """
+    folder = source.new_folder()
+    try:
+        before = {} if kind == BASELINE_NONE else source.read(kind)
+        meanwhile()
+        source.server.copy_while_running(folder)
+        afterwards()
+        after = {} if kind == BASELINE_NONE else source.read(kind, before)
+        yield Taken(source, kind, before, after, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sandwich(
+    source: Source,
+    kind: str = BASELINE_EXACT,
+    meanwhile: Callable[[], None] = lambda: None,
+    afterwards: Callable[[], None] = lambda: None,
+    *,
+    settings: Mapping[str, str] | None = None,
+    expectations: Sequence[Mapping[str, str]] = (),
+) -> Judgement:
+    """The whole of it, with a copy that nobody has damaged."""
+    with (
+        taken(source, kind, meanwhile, afterwards) as found,
+        found.restored(settings) as copy,
+    ):
+        return found.judged(copy, expectations)
+
+
+def results_of(judgement: Judgement, check: str, database: str) -> dict[str, Result]:
+    """The results of one check in one database, by subject."""
+    return {
+        result.subject: result
+        for result in judgement.results
+        if (result.check, result.database) == (check, database)
+    }
+
+
+def assert_failed(judgement: Judgement, *words: str) -> None:
+    """FAILED, and one reason holds all the words."""
+    assert judgement.verdict is Verdict.FAILED, judgement.reasons
+    named = [text for text in judgement.reasons if all(word in text for word in words)]
+    assert named, judgement.reasons
+
+
+def assert_not_failed(judgement: Judgement) -> None:
+    """Nothing is said to be wrong, and nothing was left unmeasured but for locks."""
+    wrong = [result for result in judgement.results if result.status is Status.WRONG]
+    assert not wrong, [(result.title, result.findings, result.expected) for result in wrong]
+
+
+def password() -> str:
+    """For a login of a test's server."""
+    return secrets.token_urlsafe(16)
+
+
+def reader_login(server: PostgresServer) -> Credentials:
+    """A read-only login as a deployment has it on the source."""
+    login = Credentials(READER, password())
+    with server.admin() as cursor:
+        cursor.execute(
+            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
+                sql.Identifier(READER), sql.Literal(login.password)
+            )
+        )
+        cursor.execute(sql.SQL("GRANT pg_read_all_data TO {}").format(sql.Identifier(READER)))
+    return login
+
+
+def master_login(login_password: str) -> Credentials:
+    """RDS's master user."""
+    return Credentials(MASTER, login_password)
+
+
+def _through_json(document: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(json.dumps(document)))

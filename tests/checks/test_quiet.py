@@ -1,0 +1,202 @@
+"""A source that nobody writes to: everything is proven, whatever it holds."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+from psycopg2 import sql
+
+from lambdas.domain.units import Claim, Status
+from lambdas.domain.verdict import Verdict
+from tests.checks import hostile
+from tests.checks.conftest import MakeDatabase
+from tests.checks.sandwich import Source, results_of, sandwich, taken
+
+LOGIN_TRIGGERS = 17
+"""The major version that brought them."""
+
+
+@pytest.fixture
+def owner(source: Source) -> Iterator[str]:
+    """A role that owns tables; the master user made it, as it makes every role at RDS."""
+    source.run_as_master("postgres", f"CREATE ROLE {hostile.OWNER}")
+    source.run("postgres", f"GRANT {hostile.OWNER} TO {source.reader.username}")
+    yield hostile.OWNER
+    source.run("postgres", f"DROP ROLE {hostile.OWNER}")
+
+
+@pytest.fixture
+def hostile_database(source: Source, owner: str, database: str) -> str:
+    source.run(database, *hostile.statements())
+    source.run(database, *hostile.foreign_statements(source, database))
+    return database
+
+
+def test_a_hostile_database_is_passed_with_every_table_proven(
+    source: Source, hostile_database: str
+) -> None:
+    """What is not counted is exempt by its nature, and said so."""
+    judgement = sandwich(source)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    counted = results_of(judgement, "counts", hostile_database)
+    exempt = {name for name, result in counted.items() if result.status is Status.EXEMPT}
+    weak = {
+        name: result.notes
+        for name, result in counted.items()
+        if name not in exempt and result.claim is not Claim.PROVEN
+    }
+    assert not weak
+    assert exempt - {"public.elsewhere"} == hostile.EXEMPT
+    assert all(counted[name].notes for name in exempt)
+    assert {name: result.measured["rows"] for name, result in counted.items() if name not in exempt}
+    with source.server.admin(hostile_database) as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'm', 'f')"
+            " AND relnamespace NOT IN (11, 99, 'information_schema'::regnamespace)"
+        )
+        assert cursor.fetchone() == (len(counted),)
+        for name in counted.keys() - exempt:
+            cursor.execute("SELECT count(*) FROM ONLY " + name)
+            assert cursor.fetchone() == (counted[name].measured["rows"],)
+
+
+def test_a_server_without_any_table_is_passed(source: Source) -> None:
+    assert sandwich(source).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("kind", ["catalog", "none"])
+def test_without_rows_in_the_baseline_the_copy_is_counted_all_the_same(
+    source: Source, database: str, kind: str
+) -> None:
+    source.run(database, "CREATE TABLE t (a int)", "INSERT INTO t SELECT generate_series(1, 9)")
+
+    judgement = sandwich(source, kind)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    (result,) = results_of(judgement, "counts", database).values()
+    assert (result.claim, result.measured["rows"]) == (Claim.NOT_COMPARED, 9)
+
+
+def test_databases_of_any_name_are_passed(source: Source, make_database: MakeDatabase) -> None:
+    for name in hostile.DATABASE_NAMES:
+        make_database(name)
+        source.run(name, "CREATE TABLE t (a int)", "INSERT INTO t VALUES (1)")
+
+    judgement = sandwich(source)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    for name in hostile.DATABASE_NAMES:
+        assert results_of(judgement, "counts", name)["public.t"].claim is Claim.PROVEN
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_databases_of_other_encodings_are_passed(
+    source: Source, make_database: MakeDatabase, encoding: str
+) -> None:
+    name = f"in_{encoding}"
+    make_database(name, f"ENCODING '{encoding}' TEMPLATE template0")
+    source.run(name, "SET client_encoding = 'LATIN1'", *hostile.LATIN_STATEMENTS)
+
+    judgement = sandwich(source)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    counted = results_of(judgement, "counts", name)
+    assert [result.claim for result in counted.values()] == [Claim.PROVEN]
+
+
+def test_settings_of_the_database_and_its_roles_change_nothing(
+    source: Source, hostile_database: str
+) -> None:
+    """The reader and the copy's master user see definitions through different settings."""
+    for setting in hostile.SETTINGS:
+        source.run("postgres", f"ALTER DATABASE {hostile_database} SET {setting}")
+    for setting in hostile.OTHER_SETTINGS:
+        source.run("postgres", f"ALTER ROLE {source.reader.username} SET {setting}")
+    try:
+        judgement = sandwich(source, settings=hostile.SERVER_SETTINGS)
+    finally:
+        source.run("postgres", f"ALTER ROLE {source.reader.username} RESET ALL")
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    counted = results_of(judgement, "counts", hostile_database).values()
+    assert {result.claim for result in counted if result.status is Status.OK} == {Claim.PROVEN}
+
+
+def test_a_database_closed_to_connections_is_exempt(source: Source, database: str) -> None:
+    source.run("postgres", f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+
+    judgement = sandwich(source)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    (result,) = results_of(judgement, "databases", database).values()
+    assert result.status is Status.EXEMPT
+    assert "datallowconn" in result.notes[0]
+
+
+def test_a_database_that_the_master_user_may_not_enter_is_not_measured(
+    source: Source, owner: str, database: str
+) -> None:
+    source.run(
+        "postgres",
+        f"ALTER DATABASE {database} OWNER TO {owner}",
+        f"REVOKE ALL ON DATABASE {database} FROM PUBLIC",
+        f"REVOKE {owner} FROM {source.master.username}",
+    )
+
+    judgement = sandwich(source)
+
+    assert judgement.verdict is Verdict.INCONCLUSIVE, judgement.reasons
+    assert any(database in text and "grant CONNECT" in text for text in judgement.reasons)
+
+
+def test_a_used_up_connection_limit_of_a_database_is_no_damage(
+    source: Source, database: str
+) -> None:
+    """Another worker may hold the one connection that the database allows."""
+    source.run("postgres", f"ALTER DATABASE {database} CONNECTION LIMIT 1")
+    with taken(source) as found, found.restored() as copy:
+        with contextlib.closing(source.connect(database, copy)):
+            judgement = found.judged(copy)
+
+    assert judgement.verdict is Verdict.INCONCLUSIVE, judgement.reasons
+    assert any(database in text and "connection limit" in text for text in judgement.reasons)
+
+
+def test_a_database_that_refused_the_reader_too_is_not_damaged(
+    source: Source, database: str
+) -> None:
+    """A login trigger that writes refuses every read-only session."""
+    if source.server.binaries.major < LOGIN_TRIGGERS:
+        pytest.skip("no login triggers")
+    source.run(
+        database,
+        "CREATE TABLE logins (at timestamptz)",
+        "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER"
+        " AS $$BEGIN INSERT INTO public.logins VALUES (now()); END$$",
+        "CREATE EVENT TRIGGER note ON login EXECUTE FUNCTION note()",
+    )
+
+    judgement = sandwich(source)
+
+    assert judgement.verdict is Verdict.INCONCLUSIVE, judgement.reasons
+    assert any(database in text for text in judgement.reasons)
+
+
+def test_a_table_whose_row_security_nobody_escapes_is_not_measured(
+    source: Source, owner: str, database: str
+) -> None:
+    """FORCE holds for the owner too, and a silent zero would be a lie."""
+    source.run(
+        database,
+        "CREATE TABLE forced (a int)",
+        "INSERT INTO forced SELECT generate_series(1, 20)",
+        f"ALTER TABLE forced OWNER TO {owner}",
+        "ALTER TABLE forced ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE forced FORCE ROW LEVEL SECURITY",
+    )
+
+    judgement = sandwich(source)
+
+    assert judgement.verdict is Verdict.INCONCLUSIVE, judgement.reasons
+    assert any("public.forced" in text and "42501" in text for text in judgement.reasons)

@@ -1,0 +1,52 @@
+"""One embedded cloud for a module: no two may be open in one process."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.cloud import Cloud, embedded_cloud
+from local.rds import Tempo
+
+if TYPE_CHECKING:
+    from types_boto3_rds import RDSClient
+
+FAST = Tempo(
+    creating=0.02,
+    backing_up=0.02,
+    snapshot=0.04,
+    before_reset=0.02,
+    resetting=0.02,
+    before_active=0.02,
+    deleting=0.02,
+)
+VISIBLE = Tempo(
+    creating=0.5,
+    backing_up=0.5,
+    snapshot=1.2,
+    before_reset=0.4,
+    resetting=0.5,
+    before_active=0.5,
+    deleting=0.5,
+)
+"""Long enough that a look every few milliseconds sees each status."""
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with embedded_cloud(tempo=FAST) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def rds(cloud: Cloud) -> "RDSClient":
+    client: RDSClient = cloud.client("rds")
+    return client
+
+
+@pytest.fixture
+def visible(cloud: Cloud) -> Iterator[None]:
+    """Statuses last long enough to be seen."""
+    cloud.rds.tempo = VISIBLE
+    yield
+    cloud.rds.tempo = FAST

@@ -1,0 +1,148 @@
+"""The catalog sandwich: what DDL around the snapshot explains, and what it does not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.domain.catalog import (
+    FIRST_TRANSACTION,
+    TRANSACTION_CIRCLE,
+    YOUNG_WINDOW,
+    CatalogObject,
+    Difference,
+    differences,
+    is_young,
+    objects_from,
+)
+
+HORIZON = 1000
+
+A = CatalogObject("table", "orders", "digest-a", "100")
+A_TOUCHED_BACK = CatalogObject("table", "orders", "digest-a", "1100")
+B = CatalogObject("table", "orders", "digest-b", "1100")
+STRANGE = CatalogObject("table", "orders", "digest-x", "100")
+
+horizons = st.integers(FIRST_TRANSACTION, 2**63) | st.integers(0, 5).flatmap(
+    lambda epoch: st.integers(-5, 5).map(lambda step: (epoch + 1) * TRANSACTION_CIRCLE + step)
+)
+
+
+def _told(
+    before: CatalogObject | None,
+    after: CatalogObject | None,
+    copy: CatalogObject | None,
+    horizon: int = HORIZON,
+) -> list[tuple[str, bool]]:
+    first, last, here = ({item.key: item} if item else {} for item in (before, after, copy))
+    return [(found.what, found.certain) for found in differences(first, last, here, horizon)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "copy"),
+    [
+        (A, A, A),
+        (A, B, A),
+        (A, B, B),
+        (A, None, A),
+        (A, None, None),
+        (None, B, B),
+        (None, B, None),
+    ],
+    ids=["still", "old", "new", "dropped later", "dropped", "created", "created later"],
+)
+def test_what_the_two_readings_allow_is_no_difference(
+    before: CatalogObject | None, after: CatalogObject | None, copy: CatalogObject | None
+) -> None:
+    assert _told(before, after, copy) == []
+
+
+def test_an_untouched_object_that_is_missing_is_certain() -> None:
+    assert _told(A, A, None) == [("missing on the copy", True)]
+
+
+def test_an_untouched_object_that_is_defined_otherwise_is_certain() -> None:
+    assert _told(A, A, STRANGE) == [("defined differently on the copy", True)]
+
+
+@pytest.mark.parametrize("after", [B, A_TOUCHED_BACK])
+def test_a_touched_object_that_is_missing_is_not_certain(after: CatalogObject) -> None:
+    assert _told(A, after, None) == [("missing on the copy", False)]
+
+
+@pytest.mark.parametrize(("before", "after"), [(A, B), (A, None), (None, B), (A, A_TOUCHED_BACK)])
+def test_a_touched_object_in_a_third_state_is_not_certain(
+    before: CatalogObject | None, after: CatalogObject | None
+) -> None:
+    assert _told(before, after, STRANGE) == [("defined differently on the copy", False)]
+
+
+@pytest.mark.parametrize(
+    ("versions", "certain"),
+    [
+        ("999", True),
+        ("2", True),
+        ("5,999", True),
+        ("1000", False),
+        ("999,1001", False),
+        ("", False),
+    ],
+    ids=["old", "frozen", "all old", "young", "one young", "unreadable"],
+)
+def test_an_object_only_on_the_copy_is_certain_unless_it_can_be_young(
+    versions: str, certain: bool
+) -> None:
+    extra = CatalogObject("table", "orders", "digest-a", versions)
+    assert _told(None, None, extra) == [("only on the copy", certain)]
+
+
+@pytest.mark.parametrize(
+    ("horizon", "version", "young"),
+    [
+        (2**32 - 5, 3, True),
+        (2**32 - 5, 2**32 - 5, True),
+        (2**32 - 5, 2**32 - 6, False),
+        (2**32 + 3, 2**32 - 1, False),
+        (2**32 + 3, 3, True),
+        (7 * 2**32, 2**32 - 1, False),
+        (7 * 2**32, 3, True),
+    ],
+)
+def test_the_32_bit_circle_is_minded_near_its_seam(horizon: int, version: int, young: bool) -> None:
+    extra = CatalogObject("table", "orders", "digest-a", str(version))
+    assert _told(None, None, extra, horizon) == [("only on the copy", not young)]
+
+
+@given(horizons, st.integers(0, YOUNG_WINDOW - 1))
+def test_what_began_at_the_horizon_or_after_it_is_young(horizon: int, later: int) -> None:
+    version = (horizon + later) % TRANSACTION_CIRCLE
+    assert is_young(version, horizon) is (version >= FIRST_TRANSACTION)
+
+
+@given(horizons, st.integers(1, TRANSACTION_CIRCLE // 2))
+def test_what_began_before_the_horizon_is_not_young(horizon: int, earlier: int) -> None:
+    assert not is_young((horizon - earlier) % TRANSACTION_CIRCLE, horizon)
+
+
+@pytest.mark.parametrize("mark", range(FIRST_TRANSACTION))
+def test_frozen_and_bootstrap_rows_are_older_than_everything(mark: int) -> None:
+    assert not is_young(mark, TRANSACTION_CIRCLE + mark)
+
+
+def test_objects_of_one_name_and_two_kinds_are_two() -> None:
+    inventory = objects_from([["table", "orders", "a", "1"], ["type", "orders", "a", "1"]])
+    found = list(differences(inventory, inventory, {}, HORIZON))
+    assert found == [
+        Difference("table", "orders", "missing on the copy", certain=True),
+        Difference("type", "orders", "missing on the copy", certain=True),
+    ]
+
+
+def test_differences_come_by_kind_and_name() -> None:
+    inventory = objects_from([["view", "a", "d", "1"], ["table", "z", "d", "1"]])
+    extra = objects_from([["table", "b", "d", "1"]])
+    found = [(item.kind, item.name) for item in differences(inventory, inventory, extra, HORIZON)]
+    assert found == [("table", "b"), ("table", "z"), ("view", "a")]
+
+
+def test_objects_are_read_from_the_evidence() -> None:
+    assert objects_from([["table", "orders", "digest-a", "100"]]) == {("table", "orders"): A}

@@ -1,0 +1,129 @@
+"""What each RDS status means for a drill."""
+
+from typing import Any
+
+import pytest
+
+from lambdas.domain.phases import (
+    GOAL_RESTORED,
+    GOAL_SECURED,
+    Phase,
+    look_at_deletion,
+    look_at_instance,
+    look_at_snapshot,
+)
+
+# The RDS user guide, "Viewing Amazon RDS DB instance status".
+FAILURES = [
+    "failed",
+    "restore-error",
+    "incompatible-restore",
+    "incompatible-network",
+    "incompatible-parameters",
+    "incompatible-option-group",
+    "incompatible-create",
+    "insufficient-capacity",
+    "inaccessible-encryption-credentials",
+    "inaccessible-encryption-credentials-recoverable",
+    "storage-full",
+    "upgrade-failed",
+]
+HALTED = ["stopped", "stopping", "deleting", "delete-precheck"]
+USABLE = ["available", "storage-optimization"]
+UNDER_WAY = [
+    "creating",
+    "backing-up",
+    "modifying",
+    "configuring-enhanced-monitoring",
+    "resetting-master-credentials",
+    "rebooting",
+    "upgrading",
+    "a-status-that-aws-adds-tomorrow",
+]
+GOALS = [GOAL_RESTORED, GOAL_SECURED]
+ACTIVE = {"SecretStatus": "active"}
+
+
+def _instance(status: str, secret: Any = None) -> dict[str, Any]:
+    return {"DBInstanceStatus": status, "MasterUserSecret": secret}
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("status", FAILURES + HALTED)
+def test_a_status_that_waiting_does_not_mend_is_a_failure(status: str, goal: str) -> None:
+    look = look_at_instance(_instance(status, ACTIVE), goal)
+    assert look.phase is Phase.FAILED
+    assert status in look.detail
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("status", UNDER_WAY)
+def test_any_other_status_is_waited_for(status: str, goal: str) -> None:
+    look = look_at_instance(_instance(status, ACTIVE), goal)
+    assert (look.phase, look.detail) == (Phase.WAIT, status)
+
+
+@pytest.mark.parametrize("status", USABLE)
+def test_a_usable_copy_is_restored_without_a_secret(status: str) -> None:
+    assert look_at_instance(_instance(status), GOAL_RESTORED).phase is Phase.READY
+
+
+@pytest.mark.parametrize("status", USABLE)
+def test_a_usable_copy_is_secured_once_its_secret_is_active(status: str) -> None:
+    assert look_at_instance(_instance(status, ACTIVE), GOAL_SECURED).phase is Phase.READY
+
+
+@pytest.mark.parametrize(
+    "secret", [None, {}, {"SecretStatus": "creating"}, {"SecretStatus": "rotating"}]
+)
+@pytest.mark.parametrize("status", USABLE)
+def test_a_usable_copy_is_not_secured_before_its_secret_is_active(status: str, secret: Any) -> None:
+    assert look_at_instance(_instance(status, secret), GOAL_SECURED).phase is Phase.WAIT
+
+
+def test_an_impaired_secret_is_a_failure() -> None:
+    copy = _instance("available", {"SecretStatus": "impaired"})
+    assert look_at_instance(copy, GOAL_SECURED).phase is Phase.FAILED
+
+
+def test_an_instance_without_a_status_is_waited_for() -> None:
+    assert look_at_instance({}, GOAL_RESTORED).phase is Phase.WAIT
+
+
+@pytest.mark.parametrize(
+    ("status", "phase"),
+    [
+        ("available", Phase.READY),
+        ("creating", Phase.WAIT),
+        ("copying", Phase.WAIT),
+        ("failed", Phase.FAILED),
+        ("deleting", Phase.FAILED),
+        ("incompatible-restore", Phase.FAILED),
+    ],
+)
+def test_a_snapshot_is_waited_for_only_while_it_is_made(status: str, phase: Phase) -> None:
+    assert look_at_snapshot({"Status": status}).phase is phase
+
+
+def test_a_snapshot_without_a_status_is_a_failure() -> None:
+    assert look_at_snapshot({}).phase is Phase.FAILED
+
+
+def test_a_look_at_a_snapshot_tells_its_progress() -> None:
+    assert "42 %" in look_at_snapshot({"Status": "creating", "PercentProgress": 42}).detail
+
+
+def test_an_instance_that_rds_no_longer_knows_is_gone() -> None:
+    assert look_at_deletion(None).phase is Phase.READY
+
+
+@pytest.mark.parametrize("status", ["deleting", "delete-precheck"])
+def test_a_deletion_under_way_is_waited_for(status: str) -> None:
+    assert look_at_deletion(_instance(status)).phase is Phase.WAIT
+
+
+@pytest.mark.parametrize("status", [*USABLE, *FAILURES, "stopped", "creating"])
+def test_a_copy_that_is_still_there_is_asked_to_go_again(status: str) -> None:
+    look = look_at_deletion(_instance(status))
+    assert look.phase is Phase.AGAIN
+    assert status in look.detail

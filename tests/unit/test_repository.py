@@ -1,0 +1,75 @@
+"""The repository holds itself to its own rules."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from lambdas.checks import CHECKS
+from lambdas.domain.request import SCHEMA_FILE, structural_faults
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_lists_the_fields_of_the_input_schema() -> None:
+    section = README.split("## What a drill takes as input")[1].split("\n## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert listed == list(json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))["properties"])
+
+
+def test_the_readme_lists_the_checks() -> None:
+    section = README.split("## What it checks")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| (\w+) \|", section, re.MULTILINE)) - {"check"} == set(CHECKS)
+
+
+def test_what_the_readme_links_to_is_there() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "statemachine" / "examples").glob("*.json")))
+def test_each_example_is_a_legal_input(file: Path) -> None:
+    assert structural_faults(json.loads(file.read_text(encoding="utf-8"))) == []
+
+
+def imports_of(file: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("folder", "forbidden"),
+    [
+        ("lambdas", ("local", "stacks", "tests", "moto")),
+        ("lambdas/domain", ("boto3", "botocore", "psycopg2", "lambdas.adapters", "lambdas.checks")),
+        ("lambdas/checks", ("boto3", "lambdas.handlers", "lambdas.verification")),
+        ("lambdas/adapters", ("lambdas.checks", "lambdas.handlers", "lambdas.verification")),
+    ],
+)
+def test_a_layer_knows_only_those_below_it(folder: str, forbidden: tuple[str, ...]) -> None:
+    for file in (ROOT / folder).rglob("*.py"):
+        for name in imports_of(file):
+            top = tuple(f"{prefix}." for prefix in forbidden)
+            assert not f"{name}.".startswith(top), f"{file.relative_to(ROOT)} imports {name}"
+
+
+def test_functions_do_not_ask_where_they_run() -> None:
+    for file in (ROOT / "lambdas").rglob("*.py"):
+        text = file.read_text(encoding="utf-8").lower()
+        assert not re.search(r"\b(embedded|localhost|127\.0\.0\.1|is_local|moto)\b", text), file
+
+
+def test_each_requirement_is_locked_with_hashes() -> None:
+    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    wanted = re.findall(r"^([a-z][\w-]*)", (ROOT / "requirements.in").read_text("utf-8"), re.M)
+    for name in wanted:
+        assert re.search(rf"^{name}==\S+.*\\\n    --hash=sha256:", lock, re.MULTILINE), name
+    assert "http" not in lock

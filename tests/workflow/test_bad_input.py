@@ -1,0 +1,119 @@
+"""A bad input is refused before anything is created, with all its faults in one message."""
+
+from typing import Any
+
+import pytest
+
+from local.cloud import SOURCE, Cloud
+
+CREATING = {"rds.CreateDBSnapshot", "rds.RestoreDBInstanceFromDBSnapshot", "s3.PutObject"}
+
+
+@pytest.fixture
+def strangers(cloud: Cloud) -> Cloud:
+    """An instance that is not PostgreSQL, a snapshot of another instance, a stopped one."""
+    rds = cloud.client("rds")
+    for name, engine in (("legacy-mysql", "mysql"), ("other-database", "postgres")):
+        rds.create_db_instance(
+            DBInstanceIdentifier=name,
+            DBInstanceClass="db.t4g.medium",
+            Engine=engine,
+            MasterUsername="admin",
+            MasterUserPassword="not-a-secret",
+        )
+        cloud.rds.wait_until(name, "available")
+    if "of-another" not in cloud.rds.database_snapshots:
+        rds.create_db_snapshot(
+            DBInstanceIdentifier="other-database", DBSnapshotIdentifier="of-another"
+        )
+        cloud.rds.wait_until("other-database", "available")
+    return cloud
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({}, ["db_instance_id: is missing"]),
+        ([], ["must be a JSON object"]),
+        ({"db_instance_id": SOURCE, "colour": 1}, ["colour: unknown field"]),
+        ({"db_instance_id": 7}, ["db_instance_id: is of the wrong type"]),
+        ({"db_instance_id": "-x-"}, ["db_instance_id: is not of the right form"]),
+        ({"db_instance_id": "not-there"}, ["there is no instance not-there"]),
+        ({"db_instance_id": "legacy-mysql"}, ["runs mysql"]),
+        (
+            {"db_instance_id": SOURCE, "recovery_point": {"snapshot_id": "of-another"}},
+            ["recovery_point: of-another is a snapshot of other-database"],
+        ),
+        (
+            {"db_instance_id": SOURCE, "recovery_point": {"snapshot_id": "never-made"}},
+            ["there is no snapshot never-made"],
+        ),
+        (
+            {"db_instance_id": SOURCE, "recovery_point": {"latest": "automated"}},
+            ["has no available automated snapshot"],
+        ),
+        (
+            {
+                "db_instance_id": SOURCE,
+                "mode": "snapshot",
+                "baseline": "exact",
+                "recovery_point": {"latest": "any"},
+                "retention_days": 3,
+            },
+            ["baseline: mode snapshot", "recovery_point: mode snapshot", "retention_days: is for"],
+        ),
+        (
+            {"db_instance_id": "other-database", "baseline": "exact"},
+            ["baseline: exact reads the source, and the deployment knows no secret"],
+        ),
+        (
+            {
+                "db_instance_id": SOURCE,
+                "colour": 1,
+                "retention_days": 0,
+                "deadline_minutes": "soon",
+                "tags": {"aws:x": "y"},
+                "baseline": "perfect",
+                "expectations": [{"name": "n"}],
+                "restore": {"instance_class": "big"},
+            },
+            [
+                "colour: unknown",
+                "retention_days: is out of range",
+                "deadline_minutes: is of the wrong type",
+                "tags",
+                "baseline: is not allowed",
+                "expectations[0].sql: is missing",
+                "restore.instance_class: is not of the right form",
+            ],
+        ),
+        (
+            {"db_instance_id": "not-there", "retention_days": -1, "mode": "x"},
+            ["there is no instance", "retention_days", "mode"],
+        ),
+    ],
+)
+def test_it_is_refused(strangers: Cloud, cloud: Cloud, document: Any, said: list[str]) -> None:
+    snapshots = sorted(cloud.rds.database_snapshots)
+    instances = cloud.rds.names()
+    ending = cloud.run(document)
+    assert (ending.status, ending.error) == ("FAILED", "InvalidRequest")
+    for part in said:
+        assert part in ending.cause
+    assert not CREATING & set(cloud.ledger.operations())
+    assert sorted(cloud.rds.database_snapshots) == snapshots
+    assert cloud.rds.names() == instances
+
+
+def test_a_copy_is_never_drilled(cloud: Cloud) -> None:
+    """A nightly list that is too generous must not snapshot other drills' copies."""
+    found: list[str] = []
+
+    def look(state: str, event: Any) -> None:
+        if state == "VerifyBatch":
+            cloud.functions.before = None
+            found.append(cloud.run({"db_instance_id": event["drill"]["copy_id"]}).cause)
+
+    cloud.functions.before = look
+    cloud.run({"db_instance_id": SOURCE})
+    assert "is itself the copy of a drill" in found[0]

@@ -1,0 +1,156 @@
+"""Whole drills that go well, and what they leave behind."""
+
+import json
+from typing import Any
+
+import pytest
+
+from local.cloud import BUCKET, READER, SECURITY_GROUP, SOURCE, SUBNET_GROUP, Cloud
+from tests.workflow.conftest import count_orders, leftovers
+
+
+def report_of(cloud: Cloud) -> dict[str, Any]:
+    found = [body for key, body in cloud.evidence().items() if key.endswith("/report.json")]
+    assert len(found) == 1
+    report: dict[str, Any] = json.loads(found[0])
+    return report
+
+
+def tags_of(tag_list: list[dict[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tag_list}
+
+
+def test_a_healthy_database_passes_and_the_copy_is_gone(cloud: Cloud) -> None:
+    ending = cloud.run({"db_instance_id": SOURCE, "baseline": "exact"})
+    assert ending.status == "SUCCEEDED", ending.cause
+    assert ending.output is not None
+    assert ending.output["verdict"] == "PASSED"
+    assert leftovers(cloud) == []
+    claims = {
+        r["subject"]: r["claim"] for r in report_of(cloud)["results"] if r["check"] == "counts"
+    }
+    assert claims == {"sales.orders": "proven", 'sales."Odd Näme"': "proven"}
+    assert count_orders(cloud) == 20000
+
+
+def test_the_output_tells_the_story(cloud: Cloud) -> None:
+    output = cloud.run({"db_instance_id": SOURCE, "baseline": "exact"}).output
+    assert output is not None
+    assert output["headline"].startswith(f"PASSED: {SOURCE} came back from tm-{SOURCE}-")
+    assert output["report"].startswith(f"s3://{BUCKET}/drills/{SOURCE}/")
+    assert output["rto_seconds"] > 0
+    phases = list(output["durations_seconds"])
+    assert phases[0] == "plan"
+    assert phases[-2:] == ["teardown", "total"]
+
+
+def test_a_person_types_one_line_and_gets_a_catalog_baseline(cloud: Cloud) -> None:
+    ending = cloud.run({"db_instance_id": SOURCE})
+    assert ending.status == "SUCCEEDED", ending.cause
+    report = report_of(cloud)
+    assert report["drill"]["baseline"] == "catalog"
+    assert {r["check"] for r in report["results"]} == {"catalog", "counts", "databases"}
+
+
+def test_without_a_baseline_everything_is_read_and_nothing_compared(cloud: Cloud) -> None:
+    ending = cloud.run({"db_instance_id": SOURCE, "baseline": "none"})
+    assert ending.status == "SUCCEEDED", ending.cause
+    counts = [r for r in report_of(cloud)["results"] if r["check"] == "counts"]
+    assert {r["claim"] for r in counts} == {"not compared"}
+    assert sum(r["measured"]["rows"] for r in counts) == 20010
+
+
+def test_the_snapshot_carries_ownership_retention_and_verdict(cloud: Cloud) -> None:
+    document = {"db_instance_id": SOURCE, "retention_days": 7, "tags": {"Team": "payments"}}
+    ending = cloud.run(document)
+    assert ending.output is not None
+    found = cloud.client("rds").describe_db_snapshots(
+        DBSnapshotIdentifier=ending.output["snapshot_id"]
+    )["DBSnapshots"][0]
+    tags = tags_of(found["TagList"])
+    assert tags["time-machine:drill"] == ending.execution_arn
+    assert tags["time-machine:role"] == "snapshot"
+    assert tags["time-machine:verdict"] == "PASSED"
+    assert tags["Retention"] == "7Days"
+    assert tags["Purpose"] == "manual"
+    assert tags["Team"] == "payments"
+    assert "Environment" not in tags
+
+
+def test_the_copy_is_quarantined_and_tagged_from_its_first_moment(cloud: Cloud) -> None:
+    ending = cloud.run({"db_instance_id": SOURCE})
+    (call,) = [
+        c for c in cloud.ledger.calls if c.operation == "rds.RestoreDBInstanceFromDBSnapshot"
+    ]
+    asked = call.parameters
+    assert asked["DBSubnetGroupName"] == SUBNET_GROUP
+    assert asked["VpcSecurityGroupIds"] == [SECURITY_GROUP]
+    assert asked["DBParameterGroupName"].startswith("tm-quarantine-")
+    assert asked["PubliclyAccessible"] is False
+    assert asked["DeletionProtection"] is False
+    assert asked["BackupRetentionPeriod"] == 0
+    tags = tags_of(asked["Tags"])
+    assert tags["time-machine:role"] == "copy"
+    assert tags["time-machine:drill"] == ending.execution_arn
+    assert tags["time-machine:expires-at"] > "2026"
+
+
+def test_mode_snapshot_takes_a_snapshot_and_restores_nothing(cloud: Cloud) -> None:
+    ending = cloud.run({"db_instance_id": SOURCE, "mode": "snapshot", "purpose": "pre-deploy"})
+    assert ending.status == "SUCCEEDED", ending.cause
+    assert ending.output is not None
+    assert "nothing was restored or verified" in ending.output["headline"]
+    assert "rds.RestoreDBInstanceFromDBSnapshot" not in cloud.ledger.operations()
+    found = cloud.client("rds").describe_db_snapshots(
+        DBSnapshotIdentifier=ending.output["snapshot_id"]
+    )["DBSnapshots"][0]
+    assert found["Status"] == "available"
+    assert "time-machine:verdict" not in tags_of(found["TagList"])
+
+
+@pytest.mark.parametrize("point", ["named", "latest"])
+def test_an_existing_snapshot_is_drilled_without_a_new_one(cloud: Cloud, point: str) -> None:
+    first = cloud.run({"db_instance_id": SOURCE, "mode": "snapshot"}).output
+    assert first is not None
+    wanted = first["snapshot_id"]
+    recovery_point = {"snapshot_id": wanted}
+    if point == "latest":
+        wanted = cloud.take_automated_snapshot()
+        recovery_point = {"latest": "automated"}
+    cloud.ledger.calls.clear()
+    ending = cloud.run({"db_instance_id": SOURCE, "recovery_point": recovery_point})
+    assert ending.status == "SUCCEEDED", ending.cause
+    assert ending.output is not None
+    assert ending.output["snapshot_id"] == wanted
+    assert "rds.CreateDBSnapshot" not in cloud.ledger.operations()
+    assert leftovers(cloud) == []
+
+
+def test_expectations_decide_too(cloud: Cloud) -> None:
+    def run(expect: str) -> str:
+        expectation = {
+            "name": "orders",
+            "database": "shop",
+            "sql": "SELECT count(*) FROM sales.orders WHERE note LIKE 'note 1%'",
+            "expect": expect,
+        }
+        return cloud.run({"db_instance_id": SOURCE, "expectations": [expectation]}).error
+
+    assert run("> 100") == ""
+    assert run("< 100") == "DrillFailed"
+
+
+def test_a_reader_without_privileges_weakens_the_claim_and_says_so(cloud: Cloud) -> None:
+    server = cloud.rds.instance(SOURCE).server
+    assert server is not None
+    with server.admin() as cursor:
+        cursor.execute(f"REVOKE pg_read_all_data FROM {READER}")
+    try:
+        ending = cloud.run({"db_instance_id": SOURCE, "baseline": "exact"})
+    finally:
+        with server.admin() as cursor:
+            cursor.execute(f"GRANT pg_read_all_data TO {READER}")
+    assert ending.status == "SUCCEEDED", ending.cause
+    counts = [r for r in report_of(cloud)["results"] if r["check"] == "counts"]
+    assert {r["claim"] for r in counts} == {"not compared"}
+    assert all("42501" in r["notes"][0] for r in counts)

@@ -1,0 +1,196 @@
+"""The state machine held against the code, the language and what Step Functions really does."""
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonata import Jsonata
+
+from lambdas import errors
+from local.cloud import STATE_MACHINES
+from local.functions import module_name
+
+ROOT = Path(__file__).parents[2]
+MACHINE_FILE = STATE_MACHINES / "drill.asl.json"
+MACHINE: dict[str, Any] = json.loads(MACHINE_FILE.read_text(encoding="utf-8"))
+STATES: dict[str, dict[str, Any]] = MACHINE["States"]
+WITHIN_MAP: dict[str, dict[str, Any]] = STATES["VerifyBatches"]["ItemProcessor"]["States"]
+ALL_STATES = {**STATES, **WITHIN_MAP}
+TASKS = {name: state for name, state in ALL_STATES.items() if state["Type"] == "Task"}
+KNOWN_TO_BE_LEGAL = re.compile(r'Seconds is "{%.*%}"|Field "InputType" not allowed')
+"""statelint knows neither JSONata in a Wait's Seconds nor the ReaderConfig of a JSON array; both
+are in the Step Functions developer guide ("Wait workflow state", "ItemReader")."""
+
+AWS_ERRORS = re.compile(r"(States|Lambda|Sandbox)\.[A-Za-z]+")
+
+
+def expressions(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from expressions(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from expressions(value)
+    elif isinstance(node, str) and node.startswith("{%"):
+        yield node[2:-2].strip()
+
+
+def ways_on(state: dict[str, Any]) -> set[str]:
+    ways = {state.get("Next"), state.get("Default")}
+    ways |= {rule["Next"] for rule in state.get("Choices", []) + state.get("Catch", [])}
+    return {way for way in ways if way}
+
+
+def test_each_task_has_a_handler_of_its_name() -> None:
+    for name, state in TASKS.items():
+        assert state["Resource"] == f"${{{name}}}"
+        assert callable(importlib.import_module(f"lambdas.handlers.{module_name(name)}").handler)
+
+
+def test_each_handler_is_used() -> None:
+    files = {path.stem for path in (ROOT / "lambdas" / "handlers").glob("[a-z]*.py")}
+    assert files == {module_name(name) for name in TASKS}
+
+
+def test_each_task_is_bounded_retried_and_caught() -> None:
+    for name, state in TASKS.items():
+        assert state["TimeoutSeconds"] > 0, name
+        retried = {error for retry in state["Retry"] for error in retry["ErrorEquals"]}
+        assert {"Throttled", "ServiceUnavailable", "Lambda.ServiceException"} <= retried, name
+        assert all(r.get("JitterStrategy") == "FULL" for r in state["Retry"] if r["MaxAttempts"])
+        assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
+    assert MACHINE["TimeoutSeconds"] > 7200 * 60 + 1440 * 60
+
+
+def test_each_error_word_is_an_exception_of_ours_or_of_aws() -> None:
+    words = {
+        word
+        for state in ALL_STATES.values()
+        for rule in state.get("Retry", []) + state.get("Catch", [])
+        for word in rule["ErrorEquals"]
+    }
+    ours = {word for word in words if not AWS_ERRORS.fullmatch(word)}
+    assert ours
+    for word in ours:
+        assert issubclass(getattr(errors, word), errors.TimeMachineError)
+
+
+def test_from_the_restore_on_every_way_out_passes_the_teardown() -> None:
+    """Walk every way from RestoreInstance without entering DeleteInstance: no end is reached.
+
+    HasCopy is the only state that may go around it, in mode snapshot, which never restores.
+    """
+    seen: set[str] = set()
+    ahead = ["RestoreInstance"]
+    while ahead:
+        name = ahead.pop()
+        if name in seen or name == "DeleteInstance":
+            continue
+        seen.add(name)
+        ways = ways_on(STATES[name])
+        if name == "HasCopy":
+            ways.discard("PublishReport")
+        ahead += ways
+    ends = {name for name in seen if STATES[name]["Type"] in ("Succeed", "Fail")}
+    assert "HasCopy" in seen
+    assert ends == set()
+    (around,) = STATES["HasCopy"]["Choices"]
+    assert around["Condition"] == "{% $drill.mode = 'snapshot' %}"
+
+
+def test_no_error_leads_to_a_green_end() -> None:
+    """Whatever is caught can reach an end only through the verdict."""
+    for state in STATES.values():
+        for rule in state.get("Catch", []):
+            assert STATES[rule["Next"]]["Type"] != "Succeed"
+    for name in ("Verified", "SnapshotTaken"):
+        came_from = {origin for origin, state in STATES.items() if name in ways_on(state)}
+        assert came_from == {"ConcludeDrill"}
+        for rule in STATES["ConcludeDrill"]["Choices"]:
+            if rule["Next"] == name:
+                assert "$outcome.verdict = 'PASSED'" in rule["Condition"]
+
+
+def test_each_expression_is_jsonata() -> None:
+    found = list(expressions(MACHINE))
+    assert len(found) > 50
+    for expression in found:
+        Jsonata(expression)
+
+
+def test_the_distributed_map_reads_no_variable_from_outside() -> None:
+    """Child executions of a Distributed Map do not see the parent's variables; moto lets them."""
+    for expression in expressions(WITHIN_MAP):
+        names = set(re.findall(r"\$([A-Za-z_]\w*)", expression))
+        assert names <= {"states"}, expression
+
+
+def test_variables_are_assigned_on_the_way_before_they_are_read() -> None:
+    """PlanDrill gives each variable a value, but those that the state before always assigns."""
+    initial = set(STATES["PlanDrill"]["Assign"])
+    for name, state in STATES.items():
+        read = {
+            variable
+            for expression in expressions(state)
+            for variable in re.findall(r"\$([a-z_]\w*)(?!\w|\()", expression)
+        }
+        unknown = read - initial - {"states"}
+        allowed = {
+            "IsSnapshotReady": {"look"},
+            "WaitForSnapshot": {"look"},
+            "IsCopyReady": {"look"},
+            "WaitForInstance": {"look"},
+            "IsCopyGone": {"look"},
+            "WaitForDeletion": {"look"},
+            "WaitToDeleteAgain": {"look"},
+            "VerifyBatches": {"plan"},
+            "ConcludeDrill": {"outcome"},
+            "Verified": {"outcome"},
+            "SnapshotTaken": {"outcome"},
+            "NotVerified": {"outcome"},
+            "Inconclusive": {"outcome"},
+        }
+        assert unknown <= allowed.get(name, set()), name
+
+
+def test_the_console_reads_well() -> None:
+    for name, state in ALL_STATES.items():
+        assert re.fullmatch(r"[A-Z][A-Za-z]+", name)
+        assert len(name) <= 80
+        assert state.get("Comment"), name
+
+
+def test_statelint_finds_nothing(tmp_path: Path) -> None:
+    text = re.sub(
+        r"\$\{(\w+)\}",
+        r"arn:aws:lambda:eu-central-1:123456789012:function:\1",
+        MACHINE_FILE.read_text(encoding="utf-8"),
+    )
+    filled = tmp_path / "drill.asl.json"
+    filled.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "statelint"), str(filled)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = [line.strip() for line in (done.stdout + done.stderr).splitlines()[1:]]
+    assert [line for line in found if not KNOWN_TO_BE_LEGAL.search(line)] == []
+
+
+@pytest.mark.parametrize(
+    "state",
+    sorted(set(TASKS) - {"CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch"}),
+)
+def test_a_function_that_does_not_talk_to_postgresql_does_not_load_its_driver(state: str) -> None:
+    code = (
+        f"import sys; import lambdas.handlers.{module_name(state)};"
+        "sys.exit(any(m.startswith(('psycopg2', 'pydantic')) for m in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
