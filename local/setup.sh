@@ -39,9 +39,10 @@ for line in lines:
             line = next(lines)
 PYTHON
 "$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes -r "$venv/uv.txt"
+export UV_SYSTEM_CERTS=1
 if ! "$venv/bin/uv" pip install --quiet --no-cache --compile-bytecode --python "$venv/bin/python" \
-        --require-hashes -r requirements.txt; then
-    echo "setup: uv could not; pip tries, which takes a few minutes"
+        --require-hashes -r requirements.txt 2> "$venv/uv.log"; then
+    echo "setup: uv could not reach the registry (see $venv/uv.log); pip tries, which takes longer"
     "$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 fi
 touch "$venv/ready"

@@ -61,12 +61,13 @@ def fold(units: Iterable[Unit], measurements: Iterable[Measurement]) -> list[Res
     ]
 
 
-def judge(results: Sequence[Result], failure: str = "") -> Judgement:
+def judge(results: Sequence[Result], failure: str = "", *, rows_wanted: bool = False) -> Judgement:
     """The verdict of a drill.
 
     Args:
         results: everything that was planned, folded.
         failure: in one sentence, what kept the workflow from going on; empty when nothing did.
+        rows_wanted: whether the drill was asked to compare rows with the source.
     """
     wrong = [reason for result in results for reason in _wrong(result)]
     unknown = [reason for result in results for reason in _unknown(result)]
@@ -76,6 +77,8 @@ def judge(results: Sequence[Result], failure: str = "") -> Judgement:
         unknown.append("nothing was measured")
     if not failure and not any(result.check == "databases" for result in results):
         unknown.append("no database was reached")
+    if rows_wanted and not failure:
+        unknown += _no_rows_compared(results)
     reasons = _shown(wrong + unknown)
     if wrong:
         return Judgement(Verdict.FAILED, reasons, tuple(results))
@@ -192,6 +195,14 @@ def _unknown(result: Result) -> Iterator[str]:
     if result.status is Status.UNMEASURED:
         why = "; ".join(result.findings + result.notes) or "no result"
         yield f"{result.title}: not measured ({result.check}): {why}"
+
+
+def _no_rows_compared(results: Sequence[Result]) -> Iterator[str]:
+    """Rows were to be compared, there were some, and not one table could be: that is no proof."""
+    counted = [r for r in results if r.check == "counts" and r.status is Status.OK]
+    if counted and all(result.claim is Claim.NOT_COMPARED for result in counted):
+        why = "; ".join(dict.fromkeys(note for result in counted[:3] for note in result.notes))
+        yield f"no table's rows could be compared with the source: {why}"
 
 
 def _shown(reasons: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from lambdas.adapters.evidence import Evidence
 from lambdas.domain import documents
 from lambdas.domain.drill import Drill, drill_from
 from lambdas.domain.failure import in_words
-from lambdas.domain.request import MODE_SNAPSHOT
+from lambdas.domain.request import BASELINE_EXACT, MODE_SNAPSHOT
 from lambdas.domain.units import Measurement, Unit, measurement_from, unit_from
 from lambdas.domain.verdict import Judgement, Verdict, fold, judge
 from lambdas.observability import Event, logged
@@ -31,7 +31,8 @@ def _judge(drill: Drill, evidence: Evidence, failure: str) -> Judgement:
         return Judgement(Verdict.PASSED, ())
     numbers = [item["number"] for item in evidence.find(documents.PLAN) or []]
     units = list(_units(evidence, numbers))
-    return judge(fold(units, _measurements(evidence, numbers)), failure)
+    results = fold(units, _measurements(evidence, numbers))
+    return judge(results, failure, rows_wanted=drill.baseline == BASELINE_EXACT)
 
 
 def _units(evidence: Evidence, numbers: list[int]) -> Iterator[Unit]:
