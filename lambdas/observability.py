@@ -30,11 +30,11 @@ def logged(state: str) -> Callable[[Handler], Handler]:
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
         def run(event: Event, context: Any) -> Any:
+            drill, execution = event.get("drill") or {}, event.get("execution") or {}
             logger.append_keys(
                 state=state,
-                drill=event.get("drill", {}).get("id") or event.get("execution", {}).get("name"),
-                execution=event.get("drill", {}).get("execution")
-                or event.get("execution", {}).get("id"),
+                drill=drill.get("id") or execution.get("name"),
+                execution=drill.get("execution") or execution.get("id"),
                 request_id=getattr(context, "aws_request_id", None),
             )
             logger.info("state started")

@@ -1,12 +1,18 @@
 """What a deployment sets, read from the environment into one frozen value."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lambdas.errors import InvalidSettings
 
 MAX_POLL_SECONDS = 15  # the lag that the pacing promises; see domain/pacing.py
+
+TLS_MODES = ("verify-full", "verify-ca", "require", "disable")
+"""libpq's ``sslmode``; the first is the default."""
+
+_PREFIX = re.compile(r"(?=.{1,12}\Z)[a-z](?:-?[a-z0-9])*")
 
 
 @dataclass(frozen=True)
@@ -42,22 +48,27 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     reader = _Reader(environment)
     settings = Settings(
         stack=reader.text("TM_STACK"),
-        prefix=reader.text("TM_PREFIX", "tm"),
+        prefix=reader.prefix("TM_PREFIX", "tm"),
         evidence_bucket=reader.text("TM_EVIDENCE_BUCKET"),
         retention_days=int(reader.number("TM_RETENTION_DAYS", 30, 1, 3650)),
         deadline_minutes=reader.number("TM_DEADLINE_MINUTES", 360, 0.1, 7200),
         teardown_minutes=reader.number("TM_TEARDOWN_MINUTES", 240, 0.1, 1440),
         poll_seconds=reader.number("TM_POLL_SECONDS", MAX_POLL_SECONDS, 1, MAX_POLL_SECONDS),
-        source_secrets=reader.mapping("TM_SOURCE_SECRETS"),
+        source_secrets=_by_instance(reader.mapping("TM_SOURCE_SECRETS")),
         copy_instance_class=reader.text("TM_COPY_INSTANCE_CLASS", ""),
         copy_subnet_group=reader.text("TM_COPY_SUBNET_GROUP"),
         copy_security_group_ids=reader.words("TM_COPY_SECURITY_GROUP_IDS"),
         copy_parameter_groups=reader.mapping("TM_COPY_PARAMETER_GROUPS"),
-        tls_mode=reader.text("TM_TLS_MODE", "verify-full"),
+        tls_mode=reader.choice("TM_TLS_MODE", TLS_MODES),
         tls_ca_file=reader.text("TM_TLS_CA_FILE", ""),
     )
     reader.raise_faults()
     return settings
+
+
+def _by_instance(secrets: Mapping[str, str]) -> Mapping[str, str]:
+    """RDS keeps identifiers in small letters."""
+    return {name.lower(): secret for name, secret in secrets.items()}
 
 
 class _Reader:
@@ -69,14 +80,28 @@ class _Reader:
 
     def text(self, name: str, default: str | None = None) -> str:
         value = self._environment.get(name, default)
-        if value is None:
+        if value is None or (default is None and not value.strip()):
             self._faults.append(f"{name} is not set")
             return ""
-        return value
+        return value.strip()
 
     def words(self, name: str) -> tuple[str, ...]:
-        value = self.text(name)
-        return tuple(word for word in value.split(",") if word)
+        return tuple(word.strip() for word in self.text(name).split(",") if word.strip())
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name, allowed[0])
+        if value not in allowed:
+            self._faults.append(f"{name} must be one of {', '.join(allowed)}")
+        return value
+
+    def prefix(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        if not _PREFIX.fullmatch(value):
+            self._faults.append(
+                f"{name} must be 1 to 12 small letters, digits and single hyphens, a letter first"
+                " and no hyphen last"
+            )
+        return value
 
     def number(self, name: str, default: float, low: float, high: float) -> float:
         text = self._environment.get(name, str(default))
@@ -87,6 +112,7 @@ class _Reader:
             return default
         if not low <= value <= high:
             self._faults.append(f"{name} must be between {low:g} and {high:g}")
+            return default
         return value
 
     def mapping(self, name: str) -> Mapping[str, str]:

@@ -13,20 +13,20 @@ from psycopg2 import sql
 from local.postgres import ADMIN, HOST, PostgresServer
 from local.rds import MASTER
 
-_IDENTIFIER = r'("(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
-_NAMES_ROLE = re.compile(
-    rf"\b(?:OWNER\s+TO|AUTHORIZATION|FOR\s+(?:ROLE|USER)|SET\s+ROLE"
-    rf"|(?:GRANT|REVOKE)\b[^;]*?\b(?:TO|FROM))\s+{_IDENTIFIER}",
+_IDENTIFIER = r'(?:"(?:[^"]|"")+"|[A-Za-z_][\w$]*)'
+_NAMES_ROLES = re.compile(
+    rf"\b(?:OWNER\s+TO|AUTHORIZATION|FOR\s+(?:ROLE|USER)|SET\s+ROLE|GRANTED\s+BY"
+    rf"|(?:GRANT|REVOKE)\b[^;]*?\b(?:TO|FROM)|CREATE\s+POLICY\b[^;]*?\bTO)"
+    rf"\s+({_IDENTIFIER}(?:\s*,\s*{_IDENTIFIER})*)",
     re.IGNORECASE,
 )
-_CREATES_ROLE = re.compile(rf"\bCREATE\s+(?:ROLE|USER|GROUP)\s+{_IDENTIFIER}", re.IGNORECASE)
+_CREATES_ROLE = re.compile(rf"\bCREATE\s+(?:ROLE|USER|GROUP)\s+({_IDENTIFIER})", re.IGNORECASE)
 _COPY_DATA = re.compile(r"^COPY\s.*\sFROM\s+stdin;?\s*$", re.IGNORECASE)
 _NOT_ROLES = frozenset(
     {"public", "current_user", "session_user", "current_role", "group", "user", MASTER, ADMIN}
 )
-_COMPLAINT = re.compile(
-    r"^(?:psql:(?P<file>.*):(?P<line>\d+): )?.*ERROR:  ?(?:(?P<code>[0-9A-Z]{5}): )?"
-)
+_SERVER_COMPLAINS = re.compile(r"(?:ERROR|FATAL|PANIC):  (?:(?P<code>[0-9A-Z]{5}): )?")
+_CLIENT_COMPLAINS = re.compile(r"error: ")
 _HARMLESS = frozenset({"42710", "42P04", "42P06"})
 """``duplicate_object``, ``_database``, ``_schema``: a dump's own ``postgres`` or ``public``."""
 
@@ -35,12 +35,19 @@ SELECT EXISTS (SELECT FROM pg_class WHERE oid >= 16384 AND relnamespace <> 99)
     OR EXISTS (SELECT FROM pg_proc WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_type WHERE oid >= 16384)
     OR EXISTS (SELECT FROM pg_namespace WHERE oid >= 16384)
+    OR EXISTS (SELECT FROM pg_largeobject_metadata)
 """
+_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load came to. ``complaints`` name the line and the SQLSTATE, never a value."""
+    """What a load came to.
+
+    Attributes:
+        complaints: name the line and the SQLSTATE, never a value.
+        empty: no database of the instance holds anything.
+    """
 
     complaints: tuple[str, ...]
     empty: bool
@@ -68,10 +75,20 @@ def load(server: PostgresServer, file: Path, database: str) -> Loaded:
         with server.admin() as cursor:
             _hand_over_roles(server.binaries.may_pass_on, cursor)
             cursor.execute(sql.SQL("ALTER ROLE {} NOSUPERUSER").format(master))
-    with server.admin(database) as cursor:
-        cursor.execute(_HAS_OBJECTS)
-        found = cursor.fetchone()
-    return Loaded(tuple(complaints), empty=not (found and found[0]))
+    return Loaded(tuple(complaints), empty=not _holds_anything(server))
+
+
+def _holds_anything(server: PostgresServer) -> bool:
+    """Whether any database does: a dump may fill others than the one it is loaded into."""
+    with server.admin() as cursor:
+        cursor.execute(_DATABASES)
+        databases = [name for (name,) in cursor.fetchall()]
+    for database in databases:
+        with server.admin(database) as cursor:
+            cursor.execute(_HAS_OBJECTS)
+            if cursor.fetchone() == (True,):
+                return True
+    return False
 
 
 def _run(server: PostgresServer, file: Path, database: str, archive: bool) -> list[str]:
@@ -91,6 +108,7 @@ def _run(server: PostgresServer, file: Path, database: str, archive: bool) -> li
         "PGPASSWORD": server.admin_password,
         "PGCLIENTENCODING": "UTF8",
         "PGOPTIONS": f"-c role={MASTER}",
+        "LC_ALL": "C",
     }
     done = subprocess.run(
         command,
@@ -102,16 +120,30 @@ def _run(server: PostgresServer, file: Path, database: str, archive: bool) -> li
         errors="replace",
         check=False,
     )
-    return list(_complaints(done.stderr.splitlines()))
+    told = done.stderr.splitlines()
+    complaints = _of_archive(told) if archive else _of_script(told, file)
+    # A program may end early and say so in a way of its own.
+    return list(complaints) or ["the file: not all of it was read"] * (done.returncode != 0)
 
 
-def _complaints(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        match = _COMPLAINT.match(line)
-        if match is None or match["code"] in _HARMLESS:
+def _of_script(told: Iterable[str], file: Path) -> Iterator[str]:
+    # Only what stands where psql puts it: any other line may hold a value.
+    begin = re.compile(rf"psql:{re.escape(str(file))}:(?P<line>\d+): ")
+    for text in told:
+        place = begin.match(text)
+        if place is None:
             continue
-        where = f"line {match['line']}" if match["line"] else "a statement"
-        yield f"{where}: PostgreSQL answered {match['code'] or 'an error'}"
+        server = _SERVER_COMPLAINS.match(text, place.end())
+        code = server["code"] if server else None
+        if code not in _HARMLESS and (server or _CLIENT_COMPLAINS.match(text, place.end())):
+            yield f"line {place['line']}: PostgreSQL answered {code or 'an error'}"
+
+
+def _of_archive(told: Iterable[str]) -> Iterator[str]:
+    """``pg_restore`` tells neither line nor SQLSTATE."""
+    for text in told:
+        if text.startswith("pg_restore: error: "):
+            yield "the archive: PostgreSQL answered an error"
 
 
 def _hand_over_roles(may_pass_on: str, cursor: Any) -> None:
@@ -135,7 +167,8 @@ def _missing_roles(lines: Iterable[str]) -> set[str]:
             in_data = line.rstrip("\n") != "\\."
             continue
         in_data = bool(_COPY_DATA.match(line))
-        named |= {_unquoted(name) for name in _NAMES_ROLE.findall(line)}
+        for names in _NAMES_ROLES.findall(line):
+            named |= {_unquoted(name) for name in re.findall(_IDENTIFIER, names)}
         created |= {_unquoted(name) for name in _CREATES_ROLE.findall(line)}
     return named - created - _NOT_ROLES
 

@@ -6,12 +6,14 @@ the folder are stopped and the folder is removed. A run that ended well has left
 """
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -30,29 +32,57 @@ def start(folder: Path) -> "subprocess.Popen[bytes]":
     )
 
 
-def servers_below(folder: Path) -> list[int]:
-    """The postmasters whose lock files lie below ``folder`` and that serve just that folder."""
+def servers_below(folder: Path) -> list[psutil.Process]:
+    """The PostgreSQL programs that work on a data folder below ``folder``, and their children."""
     found = []
-    for lock in folder.rglob("postmaster.pid"):
-        with contextlib.suppress(OSError, ValueError, IndexError, psutil.Error):
-            process = psutil.Process(int(lock.read_text(encoding="utf-8").splitlines()[0]))
-            if str(lock.parent) in process.cmdline():
-                found.append(process.pid)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if _data_folder(process.cmdline()).startswith(f"{folder}{os.sep}"):
+                found += [process, *process.children(recursive=True)]
     return found
 
 
+def _data_folder(arguments: list[str]) -> str:
+    """What ``postgres -D`` or ``initdb --pgdata=`` was started on; empty for all else."""
+    for before, argument in itertools.pairwise(["", *arguments]):
+        if before == "-D" or argument.startswith("--pgdata="):
+            return argument.removeprefix("--pgdata=")
+    return ""
+
+
 def clean(folder: Path) -> None:
-    """Stop the servers below ``folder`` and remove it."""
-    end = time.monotonic() + GRACE_SECONDS
-    while (servers := servers_below(folder)) and time.monotonic() < end + GRACE_SECONDS:
-        last_resort = time.monotonic() > end
-        for process_id in servers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process_id, signal.SIGKILL if last_resort else signal.SIGQUIT)
-        time.sleep(0.2)
-        if last_resort:
-            break
+    """Stop the servers below ``folder``, at once or else by force, and remove it."""
+    servers = servers_below(folder)
+    _signal(servers, signal.SIGQUIT)
+    # A run that ended while it copied the files of a server has left it suspended.
+    _signal(servers, signal.SIGCONT)
+    _wait_until(lambda: not any(_lives(process) for process in servers))
+    _signal(servers, signal.SIGKILL)
+    _wait_until(lambda: _removed(folder))
+
+
+def _signal(processes: list[psutil.Process], number: int) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+def _removed(folder: Path) -> bool:
+    """Whether it is; a program that is just ending may have written into it meanwhile."""
     shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
+
+
+def _wait_until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + GRACE_SECONDS
+    while not done() and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -58,7 +58,7 @@ def _one_at_a_time(
 
     @functools.wraps(call)
     def alone(
-        rds: "EmbeddedRds", *arguments: Arguments.args, **options: Arguments.kwargs
+        rds: "EmbeddedRds", /, *arguments: Arguments.args, **options: Arguments.kwargs
     ) -> Answer:
         with rds._lock:
             return call(rds, *arguments, **options)
@@ -392,7 +392,7 @@ class EmbeddedRds(RDSBackend):
         server.start()
         _install_roles(server, password or secrets.token_urlsafe(16), instance.db_name)
         instance.server = server
-        instance.status = "available"
+        self._settle(instance)
 
     def _restore(self, instance: EmbeddedInstance, snapshot: DBSnapshot) -> None:
         mishap = self.mishap
@@ -400,7 +400,7 @@ class EmbeddedRds(RDSBackend):
         if mishap.restore_never_ends:
             return
         if mishap.restore_ends_as:
-            instance.status = mishap.restore_ends_as
+            self._settle(instance, mishap.restore_ends_as)
             return
         instance.folder.mkdir(parents=True)
         shutil.copytree(snapshot.folder / "data", instance.folder / "data")
@@ -416,7 +416,7 @@ class EmbeddedRds(RDSBackend):
         try:
             server.start(_parameters(self, instance))
         except PostgresFailed:
-            instance.status = "restore-error"
+            self._settle(instance, "restore-error")
             return
         instance.server = server
         if instance.backup_retention_period:
@@ -468,13 +468,14 @@ class EmbeddedRds(RDSBackend):
             self.databases.pop(instance.db_instance_identifier, None)
 
     def _pass_through(self, instance: EmbeddedInstance, status: str, seconds: float) -> None:
-        if instance.status != "deleting":
-            instance.status = status
+        self._settle(instance, status)
         time.sleep(seconds)
 
-    def _settle(self, instance: EmbeddedInstance) -> None:
-        if instance.status != "deleting":
-            instance.status = "available"
+    def _settle(self, instance: EmbeddedInstance, status: str = "available") -> None:
+        """Show a status, but for an instance that is to be deleted: that one stays."""
+        with self._lock:
+            if instance.status != "deleting":
+                instance.status = status
 
     def _work(self, instance: EmbeddedInstance, work: Callable[[], None]) -> None:
         """Do the work after whatever the instance is busy with, on a thread of its own."""

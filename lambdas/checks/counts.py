@@ -10,13 +10,14 @@ and a quiet table's count is proven exactly.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from psycopg2 import sql
 
 from lambdas.adapters.postgres import Session
-from lambdas.checks.shape import Bench, Check, Relation, Survey, failed
+from lambdas.checks.shape import Bench, Check, Relation, Survey, SurveyedDatabase, failed
 from lambdas.domain.catalog import TRANSACTION_CIRCLE, YOUNG_WINDOW
 from lambdas.domain.request import BASELINE_EXACT
 from lambdas.domain.units import RANGE_BYTES, Claim, Measurement, Status, Unit, block_ranges
@@ -47,7 +48,13 @@ SELECT c.oid::bigint, n.nspname, c.relname,
    AND n.nspname NOT LIKE 'pg\\_toast\\_temp\\_%'
  ORDER BY n.nspname, c.relname
 """
-_SIZE = "pg_catalog.pg_relation_size(c.oid)"
+# A table that is dropped at this moment has no size.
+_SIZE = "coalesce(pg_catalog.pg_relation_size(c.oid), 0)"
+_FILE = """
+SELECT coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid = %s::oid AND n.nspname = %s AND c.relname = %s
+"""
 _ESTIMATED_SIZE = "(c.relpages::bigint * current_setting('block_size')::bigint)"
 _LOCK_NOT_AVAILABLE = "55P03"
 
@@ -117,11 +124,23 @@ def count_all(
     return {ROWS: rows}
 
 
-def file_of(session: Session, relation: Relation) -> int:
-    """The number of the heap's file, which changes when the table is rewritten."""
-    query = "SELECT coalesce(pg_relation_filenode(%s::oid), 0)::bigint"
-    (file,) = session.row(query, [relation.oid], doing=f"looking up the file of {relation.name}")
-    return int(file)
+@contextmanager
+def held(session: Session, relation: Relation) -> Iterator[int]:
+    """Hold a relation's name and file until the count is done, and give the file's number.
+
+    The number changes when the table is rewritten. It is 0 when the name is another relation's
+    by now. Readers and writers are not hindered.
+    """
+    doing = f"locking {relation.name}"
+    name = sql.Identifier(relation.schema, relation.table)
+    session.run("BEGIN ISOLATION LEVEL READ COMMITTED", doing=doing)
+    try:
+        session.run(sql.SQL("SELECT FROM ONLY {} LIMIT 0").format(name), doing=doing)
+        parameters = [relation.oid, relation.schema, relation.table]
+        found = session.rows(_FILE, parameters, doing=doing)
+        yield int(found[0][0]) if found else 0
+    finally:
+        session.run("ROLLBACK", doing=doing)
 
 
 def count_standing(
@@ -171,7 +190,7 @@ def plan(survey: Survey) -> Iterator[Unit]:
             if exempt:
                 yield _unit(survey, database.name, relation, (0, None), exempt=exempt)
                 continue
-            bounded = _bounded(survey, database.name, relation)
+            bounded = _bounded(survey, database, relation)
             for blocks in block_ranges(relation.size_bytes, survey.block_bytes):
                 yield _unit(survey, database.name, relation, blocks, bounded)
 
@@ -240,19 +259,21 @@ def _unit(
     )
 
 
-def _bounded(survey: Survey, database: str, relation: Relation) -> _Bounded:
+def _bounded(survey: Survey, database: SurveyedDatabase, relation: Relation) -> _Bounded:
     if survey.baseline != BASELINE_EXACT:
         return _Bounded(f"the baseline ({survey.baseline}) holds no rows")
     if survey.after["gap"]:
         return _Bounded(str(survey.after["gap"]))
     key = str(relation.oid)
     for moment, reading in (("before", survey.before), ("after", survey.after)):
-        found: Mapping[str, Any] = reading["databases"].get(database, {})
+        found: Mapping[str, Any] = reading["databases"].get(database.name, {})
         if key not in found.get("rows", {}):
             reason = found.get("unread", {}).get(key) or found.get("closed")
             return _Bounded(f"{reason or 'not on the source'} ({moment} the snapshot)")
-    before = survey.before["databases"][database]["rows"][key]
-    after = survey.after["databases"][database]["rows"][key]
+    if not survey.read_twice(database):
+        return _Bounded("the database was made anew on the source meanwhile")
+    before = survey.before["databases"][database.name]["rows"][key]
+    after = survey.after["databases"][database.name]["rows"][key]
     return _compared(before, after, survey.before["horizon"])
 
 

@@ -3,7 +3,8 @@
 ``pg_class`` is read in each: a database whose files are gone accepts the login and then fails.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE
 from lambdas.checks.shape import Bench, Check, Survey, failed
@@ -18,6 +19,7 @@ ATTEMPTS = 3
 def plan(survey: Survey) -> Iterator[Unit]:
     """A unit for each database of the copy, and for each that only the baseline knows."""
     here = {database.name for database in survey.databases}
+    before, after = (reading.get("databases", {}) for reading in (survey.before, survey.after))
     for database in survey.databases:
         yield Unit(
             id=f"{NAME}/{database.name}",
@@ -27,11 +29,19 @@ def plan(survey: Survey) -> Iterator[Unit]:
             claim=Claim.PROVEN,
             why=database.exempt,
             exempt=bool(database.exempt),
-            detail={"closed": database.closed, "damaged": database.damaged},
+            detail={
+                "closed": database.closed,
+                "damaged": database.damaged,
+                "refused": _refused(before, database.name) or _refused(after, database.name),
+            },
         )
-    both = survey.before.get("databases", {}).keys() & survey.after.get("databases", {}).keys()
-    for name in sorted(both - here):
-        yield Unit(f"{NAME}/{name}", NAME, name, "", detail={"missing": True})
+    for name in sorted((before.keys() & after.keys()) - here):
+        known = _identity(before[name])
+        if known is not None and known == _identity(after[name]):
+            yield Unit(f"{NAME}/{name}", NAME, name, "", detail={"missing": True})
+        else:
+            why = "may have been dropped, renamed or made anew on the source meanwhile"
+            yield Unit(f"{NAME}/{name}", NAME, name, "", why=why, exempt=True)
 
 
 def run(unit: Unit, bench: Bench) -> Measurement:
@@ -60,7 +70,9 @@ def _reached(unit: Unit) -> Measurement:
 
 
 def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurement:
-    """The same login works elsewhere on this server, so it is this database that is broken."""
+    """Tell a broken database from one that has refused just now, or refuses everybody like us."""
+    if not unit.detail["closed"]:
+        return failed(unit, error)
     try:
         with bench.session(MAINTENANCE_DATABASE) as session:
             allowed, limit = session.row(
@@ -71,11 +83,27 @@ def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurem
             )
     except (DatabaseUnreachable, QueryFailed, IndexError):
         return failed(unit, error)
-    if not allowed or limit == 0:
+    why = ""
+    if not allowed:
         why = "the copy's master user may not connect; grant CONNECT to the master user"
+    elif limit >= 0:
+        why = f"no connection; the database's connection limit is {limit:,}"
+    elif unit.detail["refused"]:
+        why = "no connection, and the source refused the reader too"
+    if why:
         return Measurement(unit.id, Status.UNMEASURED, notes=(why,))
     finding = "can't be connected to, though the server takes the same login elsewhere"
     return Measurement(unit.id, Status.WRONG, findings=(finding,))
+
+
+def _refused(databases: Mapping[str, Any], name: str) -> bool:
+    """Whether a reading knows the database and could not enter it."""
+    return name in databases and _identity(databases[name]) is None
+
+
+def _identity(reading: Mapping[str, Any]) -> tuple[int, str] | None:
+    """The database's number and its row's version; None where the reading could not enter."""
+    return (reading["oid"], reading["version"]) if "oid" in reading else None
 
 
 CHECK = Check(NAME, "every database can be connected to", plan, run)

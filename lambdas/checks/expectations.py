@@ -31,6 +31,10 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             rows = session.rows(unit.detail["sql"], doing="the expectation's query")
     except (QueryFailed, DatabaseUnreachable) as error:
         return failed(unit, error)
+    except (ValueError, OverflowError):
+        # The driver's message quotes the value: a date in the year 20000, say.
+        note = "the query's value is beyond what Python can hold; cast it to text or to a number"
+        return Measurement(unit.id, Status.UNMEASURED, notes=(note,))
     expect = unit.detail["expect"]
     if len(rows) != 1 or len(rows[0]) != 1:
         note = "the query must give one row with one column; write it as an aggregate"

@@ -32,6 +32,7 @@ class SurveyedDatabase:
     """One database of the copy; ``closed`` says why it can't be looked into, if so."""
 
     name: str
+    oid: int = 0
     relations: Sequence[Relation] = ()
     exempt: str = ""
     closed: str = ""
@@ -51,6 +52,12 @@ class Survey:
     after: Mapping[str, Any] = field(default_factory=dict)
     expectations: Sequence[Mapping[str, str]] = ()
     block_bytes: int = 8192
+
+    def read_twice(self, database: SurveyedDatabase) -> bool:
+        """Whether both readings are of this very database, and not of another of its name."""
+        readings = (self.before, self.after)
+        found = [reading["databases"].get(database.name, {}) for reading in readings]
+        return all(reading.get("oid") == database.oid for reading in found)
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,27 @@ FIRST_TRANSACTION = 3
 YOUNG_WINDOW = 2**28
 """Transactions that can begin between the two readings, at most; the second reading checks it."""
 
+NUMBERED = "oid:"
+"""Starts the versions of an object whose catalog can't be read: its number stands in for them."""
+
 
 @dataclass(frozen=True)
 class CatalogObject:
     """``versions`` are the ``xmin`` of the catalog rows that define it, joined by commas.
 
-    Empty where they can't be read: the roles' catalog is the superuser's.
+    They take in the rows that lend it a name, such as its schema's. The roles' catalog is the
+    superuser's: a role has its number instead (:data:`NUMBERED`).
     """
 
     kind: str
     name: str
     digest: str
     versions: str
+
+    @property
+    def numbered(self) -> bool:
+        """Whether only its number is known, which tells the same object, untouched or not."""
+        return self.versions.startswith(NUMBERED)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -35,12 +44,16 @@ class CatalogObject:
 
 @dataclass(frozen=True)
 class Difference:
-    """``certain`` is false where DDL around the snapshot explains it."""
+    """``certain`` is false where DDL around the snapshot explains it.
+
+    ``undecided``: the readings show no such DDL, and would not show it if it was undone since.
+    """
 
     kind: str
     name: str
     what: str
     certain: bool
+    undecided: bool = False
 
 
 def objects_from(documents: Iterable[list[str]]) -> dict[tuple[str, str], CatalogObject]:
@@ -72,11 +85,19 @@ def differences(
         copy: the copy's.
         horizon: the oldest transaction that was running before the first reading, 64 bits.
     """
+    numbers = {item.versions for item in copy.values() if item.numbered}
     for key in sorted({*before, *after, *copy}):
         first, last, here = before.get(key), after.get(key), copy.get(key)
         what = _difference(first, last, here)
-        if what:
-            yield Difference(*key, what, certain=_certain(first, last, here, horizon))
+        if not what:
+            continue
+        same = first is not None and last is not None and first.versions == last.versions
+        if first is None or not first.numbered or not same:
+            yield Difference(*key, what, certain=same or _is_old(first, last, here, horizon))
+        elif here is not None or first.versions in numbers:
+            yield Difference(*key, what, certain=False, undecided=True)
+        else:
+            yield Difference(*key, what, certain=True)
 
 
 def _difference(
@@ -90,14 +111,13 @@ def _difference(
     return "" if here.digest in known else "defined differently on the copy"
 
 
-def _certain(
+def _is_old(
     first: CatalogObject | None,
     last: CatalogObject | None,
     here: CatalogObject | None,
     horizon: int,
 ) -> bool:
-    if first and last:
-        return first.versions == last.versions
-    if first or last or here is None or not here.versions:
+    """Whether it stands on the copy alone, and stood there before the first reading."""
+    if first or last or here is None or here.numbered or not here.versions:
         return False
     return not any(is_young(int(version), horizon) for version in here.versions.split(","))

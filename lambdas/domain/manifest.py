@@ -39,7 +39,8 @@ def durations(marks: Mapping[str, str], now: datetime) -> dict[str, float]:
     """
     entered = sorted((moment(text), state) for state, text in marks.items())
     seconds: dict[str, float] = {}
-    for (began, state), (ended, _) in zip(entered, [*entered[1:], (now, "")], strict=True):
+    ends = [moment for moment, _ in entered[1:]] + [now]
+    for (began, state), ended in zip(entered, ends, strict=False):
         phase = _PHASES[state]
         seconds[phase] = round(seconds.get(phase, 0) + (ended - began).total_seconds(), 3)
     if entered:

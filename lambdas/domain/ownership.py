@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lambdas.errors import NameTaken, NotOurs
 
@@ -84,4 +84,4 @@ def snapshot_expiry(started_at: datetime, retention_days: int) -> datetime:
 
 def utc_text(moment: datetime) -> str:
     """An aware time as ``2026-11-22T09:44:33Z``."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

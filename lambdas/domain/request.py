@@ -74,12 +74,14 @@ def structural_faults(document: Any) -> list[str]:
 
 def parse(document: Mapping[str, Any]) -> Request:
     """A request from an input in which :func:`structural_faults` found nothing."""
+    days = document.get("retention_days")
     return Request(
         source=document["db_instance_id"].lower(),
         purpose=document.get("purpose", "manual"),
         mode=document.get("mode", MODE_DRILL),
         recovery_point=_recovery_point(document.get("recovery_point", "new")),
-        retention_days=document.get("retention_days"),
+        # 30.0 is an integer to JSON Schema.
+        retention_days=int(days) if days is not None else None,
         tags=document.get("tags", {}),
         restore=document.get("restore", {}),
         baseline=document.get("baseline"),
@@ -180,7 +182,15 @@ def latest(snapshots: Iterable[Mapping[str, Any]], wanted: str) -> Mapping[str, 
         for snapshot in snapshots
         if snapshot["Status"] == "available" and wanted in ("any", snapshot["SnapshotType"])
     ]
-    return max(fitting, key=lambda snapshot: snapshot["SnapshotCreateTime"], default=None)
+    return max(fitting, key=_taken_at, default=None)
+
+
+def _taken_at(snapshot: Mapping[str, Any]) -> Any:
+    """When its data was; ``SnapshotCreateTime`` changes on copy."""
+    for name in ("SnapshotDatabaseTime", "OriginalSnapshotCreateTime"):
+        if snapshot.get(name):
+            return snapshot[name]
+    return snapshot["SnapshotCreateTime"]
 
 
 @cache

@@ -75,7 +75,7 @@ def judge(results: Sequence[Result], failure: str = "", *, rows_wanted: bool = F
         unknown.insert(0, failure)
     if not results and not failure:
         unknown.append("nothing was measured")
-    if not failure and not any(result.check == "databases" for result in results):
+    if not failure and not any(_is_database_reached(result) for result in results):
         unknown.append("no database was reached")
     if rows_wanted and not failure:
         unknown += _no_rows_compared(results)
@@ -140,6 +140,10 @@ def _result(group: Sequence[Unit], found: Sequence[Measurement | None]) -> Resul
     status = _worst(measurement.status for measurement in done)
     if len(done) < len(found) and status is not Status.WRONG:
         status = Status.UNMEASURED
+    missing = [name for name in unit.bounds if name not in measured]
+    if status is Status.OK and missing:
+        status = Status.UNMEASURED
+        notes += [f"{name} were not measured" for name in missing]
     if status is Status.OK:
         beyond = list(_out_of_bounds(unit.bounds, measured))
         findings += beyond
@@ -170,10 +174,8 @@ def _out_of_bounds(
     bounds: Mapping[str, tuple[int, int]], measured: Mapping[str, int]
 ) -> Iterator[str]:
     for name, (low, high) in bounds.items():
-        value = measured.get(name)
-        if value is None:
-            yield f"{name} were not measured"
-        elif not low <= value <= high:
+        value = measured[name]
+        if not low <= value <= high:
             wanted = f"{low:,}" if low == high else f"{low:,} to {high:,}"
             yield f"{value:,} {name} where the source held {wanted}"
 
@@ -187,7 +189,7 @@ def _claim(unit: Unit, measured: Mapping[str, int]) -> Claim:
 
 def _wrong(result: Result) -> Iterator[str]:
     if result.status is Status.WRONG:
-        for finding in result.findings:
+        for finding in result.findings or (f"wrong ({result.check})",):
             yield f"{result.title}: {finding}"
 
 
@@ -195,6 +197,10 @@ def _unknown(result: Result) -> Iterator[str]:
     if result.status is Status.UNMEASURED:
         why = "; ".join(result.findings + result.notes) or "no result"
         yield f"{result.title}: not measured ({result.check}): {why}"
+
+
+def _is_database_reached(result: Result) -> bool:
+    return result.check == "databases" and result.status is Status.OK
 
 
 def _no_rows_compared(results: Sequence[Result]) -> Iterator[str]:

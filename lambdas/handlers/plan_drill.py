@@ -31,9 +31,7 @@ def handler(event: Event, _context: Any) -> Any:
 def _plan(event: Event, settings: Settings, rds: Rds) -> tuple[Drill | None, list[str]]:
     document = event["input"]
     faults = requests.structural_faults(document)
-    if any(fault.startswith("db_instance_id") for fault in faults) or not isinstance(
-        document, dict
-    ):
+    if _at_fault("db_instance_id", faults) or not isinstance(document, dict):
         return None, faults
     legal = {key: value for key, value in document.items() if not _at_fault(key, faults)}
     request = requests.parse(legal)

@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
+from psycopg2 import errorcodes
+
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.checks import catalog, counts
 from lambdas.checks.shape import Relation
@@ -16,8 +18,13 @@ from lambdas.verification.survey import list_databases
 
 Connect = Callable[[str], AbstractContextManager[Session]]
 
+CATALOG_ATTEMPTS = 5
+
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _NEWEST = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+_IDENTITY = """
+SELECT oid::bigint, xmin::text FROM pg_catalog.pg_database WHERE datname = current_database()
+"""
 _WRITTEN = "SELECT pg_current_wal_insert_lsn()::text"
 _FLUSHED = "SELECT pg_wal_lsn_diff(pg_current_wal_flush_lsn(), %s::pg_lsn) >= 0"
 _WRITER_DELAY = """
@@ -38,8 +45,9 @@ def read_source(
         first: the first reading, when this is the second: its horizon and buckets are used.
 
     Returns:
-        ``horizon`` (a 64-bit transaction id), ``cluster`` and per database ``objects``, and for
-        ``exact`` by oid ``rows`` (sums, and the standing rows by bucket) or ``unread`` (why not).
+        ``horizon`` (a 64-bit transaction id), ``cluster`` and per database ``oid``, ``version``
+        (the ``xmin`` of its row) and ``objects``, and for ``exact`` by the relation's oid ``rows``
+        (sums, and the standing rows by bucket) or ``unread`` (why not).
         ``gap`` says why nothing of the two readings can be compared, if so.
 
     Raises:
@@ -87,7 +95,11 @@ def _read_database(
     found: dict[str, Any] = {"objects": [], "rows": {}, "unread": {}, "closed": ""}
     try:
         with connect(name) as session:
-            found["objects"] = catalog.database_objects(session)
+            found["oid"], found["version"] = session.row(_IDENTITY, doing="looking it up")
+            try:
+                found["objects"] = _objects(session)
+            except QueryFailed as error:
+                found["closed"] = f"the source's catalog could not be read: {error}"
             if kind == BASELINE_EXACT:
                 for oid, rows, reason in _count(session, horizon, known, end):
                     if reason:
@@ -97,6 +109,17 @@ def _read_database(
     except (DatabaseUnreachable, QueryFailed) as error:
         found["closed"] = f"the source could not be read: {error}"
     return found
+
+
+def _objects(session: Session) -> list[list[str]]:
+    """What is dropped while it is being described is an internal error to PostgreSQL."""
+    for _ in range(CATALOG_ATTEMPTS - 1):
+        try:
+            return catalog.database_objects(session)
+        except QueryFailed as error:
+            if error.sqlstate != errorcodes.INTERNAL_ERROR:
+                raise
+    return catalog.database_objects(session)
 
 
 def _count(
@@ -118,19 +141,21 @@ def _count(
         if oid in known:
             buckets = counts.Buckets(**known[oid]["buckets"])
         try:
-            yield oid, _count_one(session, relation, horizon, buckets), ""
+            counted = _count_one(session, relation, horizon, buckets)
         except QueryFailed as error:
             yield oid, {}, str(error)
+        else:
+            yield oid, counted, "" if counted else "renamed or dropped at this moment"
 
 
 def _count_one(
     session: Session, relation: Relation, horizon: int, buckets: counts.Buckets
 ) -> dict[str, Any]:
     """Counts by bucket hold for one file only: VACUUM FULL moves rows to other blocks."""
-    file = counts.file_of(session, relation)
-    rows, standing = counts.count_standing(session, relation, horizon, buckets)
-    if counts.file_of(session, relation) != file:
-        file = 0
+    with counts.held(session, relation) as file:
+        if not file:
+            return {}
+        rows, standing = counts.count_standing(session, relation, horizon, buckets)
     return {**rows, "file": file, "buckets": asdict(buckets), "standing": standing}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.checks import counts
@@ -12,7 +13,7 @@ from lambdas.verification.access import grant_reading
 Connect = Callable[[str], AbstractContextManager[Session]]
 
 _DATABASES = """
-SELECT datname, datallowconn, datconnlimit
+SELECT datname, oid::bigint, datallowconn, datconnlimit
   FROM pg_catalog.pg_database
  WHERE NOT datistemplate AND datname <> 'rdsadmin'
  ORDER BY datname
@@ -24,7 +25,10 @@ _INTERRUPTED_DROP = -2
 def list_databases(session: Session) -> list[SurveyedDatabase]:
     """Every database of the instance but templates and RDS's own."""
     rows = session.rows(_DATABASES, doing="listing the databases")
-    return [SurveyedDatabase(name, exempt=_why_exempt(*options)) for name, *options in rows]
+    return [
+        SurveyedDatabase(name, oid, exempt=_why_exempt(allowed, limit))
+        for name, oid, allowed, limit in rows
+    ]
 
 
 def survey_copy(connect: Connect) -> tuple[list[SurveyedDatabase], int]:
@@ -50,11 +54,11 @@ def _look_into(connect: Connect, database: SurveyedDatabase) -> SurveyedDatabase
     try:
         with connect(database.name) as session:
             grant_reading(session)
-            return SurveyedDatabase(database.name, counts.relations(session))
+            return replace(database, relations=counts.relations(session))
     except DatabaseUnreachable as error:
-        return SurveyedDatabase(database.name, closed=str(error))
+        return replace(database, closed=str(error))
     except QueryFailed as error:
-        return SurveyedDatabase(database.name, closed=str(error), damaged=is_damage(error))
+        return replace(database, closed=str(error), damaged=is_damage(error))
 
 
 def _why_exempt(allowed: bool, limit: int) -> str:

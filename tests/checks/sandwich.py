@@ -33,7 +33,7 @@ SECONDS = 60.0
 SETTINGS = {"max_wal_size": "64MB", "min_wal_size": "32MB", "autovacuum": "off"}
 """Little WAL to copy, and no vacuum but the tests' own."""
 
-Statement = str | sql.Composable
+Statement = str | bytes | sql.Composable
 Connect = Callable[[str], AbstractContextManager[Session]]
 
 
@@ -127,7 +127,10 @@ class Taken:
             shutil.rmtree(folder, ignore_errors=True)
 
     def judged(
-        self, copy: PostgresServer, expectations: Sequence[Mapping[str, str]] = ()
+        self,
+        copy: PostgresServer,
+        expectations: Sequence[Mapping[str, str]] = (),
+        seconds: float = SECONDS,
     ) -> Judgement:
         """Verify a restored copy; everything passes through JSON as it does between functions."""
         databases, block_bytes = survey_copy(sessions(copy, self.source.master, read_only=False))
@@ -136,7 +139,7 @@ class Taken:
         bench = Bench(sessions(copy, self.source.master), self.before, self.after)
         measured = [
             measurement_from(_through_json(to_document(found)))
-            for found in measure_batch(units, bench, lambda: SECONDS)
+            for found in measure_batch(units, bench, lambda: seconds)
         ]
         return judge(fold(units, measured))
 

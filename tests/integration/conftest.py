@@ -21,13 +21,13 @@ FAST = Tempo(
     deleting=0.02,
 )
 VISIBLE = Tempo(
-    creating=0.5,
-    backing_up=0.5,
-    snapshot=1.2,
-    before_reset=0.4,
-    resetting=0.5,
-    before_active=0.5,
-    deleting=0.5,
+    creating=0.3,
+    backing_up=0.3,
+    snapshot=0.8,
+    before_reset=0.3,
+    resetting=0.3,
+    before_active=0.3,
+    deleting=0.3,
 )
 """Long enough that a look every few milliseconds sees each status."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types_boto3_rds.type_defs import DBInstanceTypeDef
 
 BOUND_SECONDS = 60
-LOOK_SECONDS = 0.005
+LOOK_SECONDS = 0.02
 COMMON_CODES = {"InvalidParameterValue", "InvalidParameterCombination"}
 """Of every operation; the SDK's model does not list them."""
 
@@ -65,6 +65,11 @@ def instance(rds: "RDSClient", name: str) -> "DBInstanceTypeDef":
 def names(rds: "RDSClient") -> set[str]:
     """Every instance."""
     return {found["DBInstanceIdentifier"] for found in rds.describe_db_instances()["DBInstances"]}
+
+
+def wait_until_gone(cloud: Cloud, name: str) -> None:
+    """Wait until RDS does not know the instance any more."""
+    watch(lambda: name in cloud.rds.names(), lambda there: not there)
 
 
 def take_snapshot(cloud: Cloud, source: str, name: str) -> None:
@@ -114,3 +119,10 @@ def processes_of(folder: Path) -> list[psutil.Process]:
                 family = [process, *process.children(recursive=True)]
                 found |= {member.pid: member for member in family}
     return list(found.values())
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether the process still does anything."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False

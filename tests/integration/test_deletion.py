@@ -3,12 +3,20 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 
 from local.cloud import Cloud
-from tests.integration.conftest import FAST
-from tests.integration.observing import ask, instance, names, processes_of, refused, server_of, watch
+from local.rds import MASTER
+from tests.integration.observing import (
+    ask,
+    instance,
+    lives,
+    processes_of,
+    refused,
+    server_of,
+    wait_until_gone,
+    watch,
+)
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
@@ -55,8 +63,9 @@ def test_an_instance_is_deleted_only_unprotected_and_with_a_word_on_its_final_sn
     assert ask(server_of(cloud, "guarded"), "SELECT count(*) FROM goods") == 100
 
 
+@pytest.mark.usefixtures("visible")
 def test_a_deletion_takes_its_time_and_leaves_neither_server_nor_folder(
-    cloud: Cloud, rds: "RDSClient", create: Create, visible: None
+    cloud: Cloud, rds: "RDSClient", create: Create
 ) -> None:
     create("leaving")
     _unprotect(rds, "leaving")
@@ -70,11 +79,11 @@ def test_a_deletion_takes_its_time_and_leaves_neither_server_nor_folder(
         rds.delete_db_instance(DBInstanceIdentifier="leaving", SkipFinalSnapshot=True)
     with refused("InvalidDBInstanceState"):
         rds.create_db_snapshot(DBInstanceIdentifier="leaving", DBSnapshotIdentifier="too-late")
-    watch(lambda: names(rds), lambda now: "leaving" not in now)
+    wait_until_gone(cloud, "leaving")
     with refused("DBInstanceNotFound"):
         rds.describe_db_instances(DBInstanceIdentifier="leaving")
     assert not folder.exists()
-    assert not any(process.is_running() for process in processes)
+    assert not any(lives(process) for process in processes)
 
 
 def test_a_snapshot_outlives_its_source_and_a_final_one_holds_its_last_state(
@@ -83,7 +92,7 @@ def test_a_snapshot_outlives_its_source_and_a_final_one_holds_its_last_state(
     create("mortal")
     _unprotect(rds, "mortal")
     rds.delete_db_instance(DBInstanceIdentifier="mortal", FinalDBSnapshotIdentifier="last-words")
-    watch(lambda: names(rds), lambda now: "mortal" not in now)
+    wait_until_gone(cloud, "mortal")
     (found,) = rds.describe_db_snapshots(DBInstanceIdentifier="mortal")["DBSnapshots"]
     assert (found["DBSnapshotIdentifier"], found["Status"]) == ("last-words", "available")
     # The name is free again, and the new instance is another one.
@@ -95,20 +104,25 @@ def test_a_snapshot_outlives_its_source_and_a_final_one_holds_its_last_state(
     assert ask(server_of(cloud, "mortal"), "SELECT count(*) FROM goods") == 100
 
 
-def test_an_instance_that_is_still_being_made_is_deleted_after_all(
-    cloud: Cloud, rds: "RDSClient", create: Create
+@pytest.mark.usefixtures("visible")
+def test_an_instance_that_is_still_being_made_is_deleting_until_it_is_gone(
+    cloud: Cloud, rds: "RDSClient"
 ) -> None:
-    assert cloud.rds.tempo == FAST
+    def look() -> str:
+        found = rds.describe_db_instances()["DBInstances"]
+        statuses = {now["DBInstanceIdentifier"]: now["DBInstanceStatus"] for now in found}
+        return statuses.get("unborn", "gone")
+
     rds.create_db_instance(
         DBInstanceIdentifier="unborn",
         DBInstanceClass="db.t4g.medium",
         Engine="postgres",
         AllocatedStorage=20,
-        MasterUsername="postgres",
+        MasterUsername=MASTER,
         MasterUserPassword="never-used-at-all",
     )
     folder = cloud.rds.instance("unborn").folder
     rds.delete_db_instance(DBInstanceIdentifier="unborn", SkipFinalSnapshot=True)
-    watch(lambda: names(rds), lambda now: "unborn" not in now)
+    assert watch(look, lambda now: now == "gone") == ["deleting", "gone"]
     assert not folder.exists()
-    assert not [found for found in processes_of(folder) if found.status() != psutil.STATUS_ZOMBIE]
+    assert not processes_of(folder)

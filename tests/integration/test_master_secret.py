@@ -10,7 +10,14 @@ from botocore.exceptions import ClientError
 from local.cloud import Cloud
 from local.rds import MASTER
 from tests.integration.conftest import FAST, VISIBLE
-from tests.integration.observing import instance, logs_in, refused, server_of, watch
+from tests.integration.observing import (
+    instance,
+    logs_in,
+    refused,
+    server_of,
+    wait_until_gone,
+    watch,
+)
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
@@ -127,7 +134,7 @@ def test_during_the_reset_nothing_else_is_done_and_a_deletion_takes_the_secret_a
     secret = instance(rds, busy)["MasterUserSecret"]["SecretArn"]
     assert secret in _secrets(cloud)
     rds.delete_db_instance(DBInstanceIdentifier=busy, SkipFinalSnapshot=True)
-    watch(lambda: busy in cloud.rds.names(), lambda there: not there)
+    wait_until_gone(cloud, busy)
     assert secret not in _secrets(cloud)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         cloud.client("secretsmanager").get_secret_value(SecretId=secret)

@@ -15,6 +15,7 @@ from tests.integration.observing import (
     refused,
     server_of,
     take_snapshot,
+    wait_until_gone,
     watch,
 )
 
@@ -158,9 +159,7 @@ def test_what_is_left_out_means_the_defaults(
     assert ask(server_of(cloud, "bare"), "SHOW work_mem") == "4MB"
 
 
-def test_what_is_asked_for_is_done(
-    cloud: Cloud, tailored_copy: list["DBInstanceTypeDef"]
-) -> None:
+def test_what_is_asked_for_is_done(cloud: Cloud, tailored_copy: list["DBInstanceTypeDef"]) -> None:
     copy = tailored_copy[-1]
     assert copy["DBInstanceClass"] == "db.r6g.large"
     assert copy["DBSubnetGroup"]["DBSubnetGroupName"] == SUBNET_GROUP
@@ -259,7 +258,7 @@ def test_a_failed_copy_has_no_endpoint_and_goes_only_without_a_final_snapshot(
     with refused("InvalidDBInstanceState"):
         rds.delete_db_instance(DBInstanceIdentifier="broken", FinalDBSnapshotIdentifier="last")
     rds.delete_db_instance(DBInstanceIdentifier="broken", SkipFinalSnapshot=True)
-    watch(lambda: names(rds), lambda now: "broken" not in now)
+    wait_until_gone(cloud, "broken")
 
 
 def test_files_that_no_server_starts_on_end_as_a_restore_error(

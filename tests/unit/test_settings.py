@@ -103,3 +103,32 @@ def test_a_parameter_group_is_found_by_the_major_version(
 def test_settings_can_not_be_changed(settings: Settings) -> None:
     with pytest.raises(FrozenInstanceError):
         settings.prefix = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_required_setting_may_not_be_empty(environment: dict[str, str], name: str) -> None:
+    """An empty list of security groups would mean RDS's default group: out of quarantine."""
+    assert f"{name} is not set" in _message({**environment, name: " "})
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_number_must_be_one(environment: dict[str, str], number: str) -> None:
+    assert "TM_RETENTION_DAYS" in _message({**environment, "TM_RETENTION_DAYS": number})
+
+
+@pytest.mark.parametrize("prefix", ["tm-", "-tm", "Tm", "t--m", "1tm", "", "a" * 13])
+def test_a_prefix_must_make_legal_names(environment: dict[str, str], prefix: str) -> None:
+    assert "TM_PREFIX" in _message({**environment, "TM_PREFIX": prefix})
+
+
+def test_identifiers_and_lists_are_read_as_people_write_them(environment: dict[str, str]) -> None:
+    written = {"TM_COPY_SECURITY_GROUP_IDS": "sg-1, sg-2", "TM_SOURCE_SECRETS": '{"Orders": "arn"}'}
+    settings = from_environment({**environment, **written})
+    assert settings.copy_security_group_ids == ("sg-1", "sg-2")
+    assert settings.source_secrets == {"orders": "arn"}
+
+
+def test_an_unknown_tls_mode_is_refused(environment: dict[str, str]) -> None:
+    assert "TM_TLS_MODE must be one of verify-full" in _message(
+        {**environment, "TM_TLS_MODE": "prefer"}
+    )

@@ -146,7 +146,7 @@ def test_an_interruption_leaves_nothing(
     _, errors = process.communicate(timeout=60)
     assert process.returncode == (-9 if kind == signal.SIGKILL else 130), errors
     end = time.monotonic() + 30
-    while (processes_of(folder) or list(folder.iterdir())) and time.monotonic() < end:
+    while (processes_of(folder) != [] or any(folder.iterdir())) and time.monotonic() < end:
         time.sleep(0.1)
     assert processes_of(folder) == []
     assert list(folder.iterdir()) == []

@@ -29,7 +29,7 @@ def lines() -> Iterator[io.StringIO]:
     handler.setFormatter(logger.registered_formatter)
     logger.addHandler(handler)
     yield stream
-    logger.removeHandler(handler)
+    logging.getLogger("time-machine").removeHandler(handler)
 
 
 def test_a_whole_drill_tells_nothing(

@@ -1,11 +1,14 @@
 """The catalog sandwich: what DDL around the snapshot explains, and what it does not."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.domain.catalog import (
     FIRST_TRANSACTION,
+    NUMBERED,
     TRANSACTION_CIRCLE,
     YOUNG_WINDOW,
     CatalogObject,
@@ -93,6 +96,41 @@ def test_an_object_only_on_the_copy_is_certain_unless_it_can_be_young(
 ) -> None:
     extra = CatalogObject("table", "orders", "digest-a", versions)
     assert _told(None, None, extra) == [("only on the copy", certain)]
+
+
+ROLE = CatalogObject("role", "app", "digest-a", f"{NUMBERED}16400")
+RENAMED = replace(ROLE, name="app_old")
+REDEFINED = replace(ROLE, digest="digest-x")
+RECREATED = replace(ROLE, versions=f"{NUMBERED}16500")
+
+
+def _roles(*roles: CatalogObject) -> dict[tuple[str, str], CatalogObject]:
+    return {role.key: role for role in roles}
+
+
+def test_a_role_whose_number_is_gone_is_certainly_missing() -> None:
+    (found,) = differences(_roles(ROLE), _roles(ROLE), {}, HORIZON)
+    assert (found.what, found.certain, found.undecided) == ("missing on the copy", True, False)
+
+
+@pytest.mark.parametrize("copy", [REDEFINED, RENAMED])
+def test_a_role_that_may_have_been_changed_and_changed_back_is_undecided(
+    copy: CatalogObject,
+) -> None:
+    found = list(differences(_roles(ROLE), _roles(ROLE), _roles(copy), HORIZON))
+    assert found[0].undecided
+    assert not any(difference.certain for difference in found)
+
+
+@pytest.mark.parametrize("copy", [[], [REDEFINED]])
+def test_a_role_that_was_made_anew_meanwhile_is_explained(copy: list[CatalogObject]) -> None:
+    (found,) = differences(_roles(ROLE), _roles(RECREATED), _roles(*copy), HORIZON)
+    assert (found.certain, found.undecided) == (False, False)
+
+
+def test_a_role_only_on_the_copy_is_not_certain() -> None:
+    (found,) = differences({}, {}, _roles(ROLE), HORIZON)
+    assert (found.what, found.certain) == ("only on the copy", False)
 
 
 @pytest.mark.parametrize(

@@ -107,3 +107,16 @@ def test_null_meets_neither_a_number_nor_a_text(expect: str) -> None:
 @pytest.mark.parametrize("expect", ["", "0", "is 5", ">"])
 def test_what_is_no_expectation_can_not_be_compared(expect: str) -> None:
     assert is_met(expect, 5) is None
+
+
+def test_two_equal_signs_are_one() -> None:
+    assert is_met("== 5", 5) is True
+
+
+@pytest.mark.parametrize("value", [float("nan"), Decimal("NaN"), Decimal("sNaN")])
+def test_what_is_not_a_number_can_not_be_compared(value: Any) -> None:
+    assert is_met("> 0", value) is None
+
+
+def test_a_text_may_hold_a_newline() -> None:
+    assert is_met("= 'a\nb'", "a\nb") is True

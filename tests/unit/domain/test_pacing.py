@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.domain.pacing import EVENTS_PER_ROUND, pace
+from lambdas.domain.pacing import EVENTS_PER_ROUND, Pace, pace
 
 TWO_DAYS_SECONDS = 48 * 3600.0
 
@@ -52,7 +52,8 @@ def test_what_never_ends_is_given_up_within_a_second_of_the_deadline(
 def test_at_the_deadline_and_after_it_is_overdue(
     elapsed_seconds: float, remaining_seconds: float, poll_seconds: float
 ) -> None:
-    assert pace(elapsed_seconds, remaining_seconds, poll_seconds).overdue
+    found = pace(elapsed_seconds, remaining_seconds, poll_seconds)
+    assert found == Pace(0, overdue=True)
 
 
 @given(st.floats(0, TWO_DAYS_SECONDS), st.floats(0.001, TWO_DAYS_SECONDS), polls)

@@ -177,6 +177,20 @@ def test_a_fault_tells_what_would_be_right(fields: dict[str, Any], remedy: str) 
     assert remedy in fault
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        ("retention_days", 0, "is out of range"),
+        ("retention_days", "30", "is of the wrong type"),
+        ("db_instance_id", "1", "is not of the right form"),
+        ("mode", "x", "is not allowed"),
+    ],
+)
+def test_a_fault_tells_what_is_wrong(field: str, value: Any, complaint: str) -> None:
+    (fault,) = _faults(**{field: value})
+    assert fault.startswith(f"{field}: {complaint}; it is ")
+
+
 values = st.recursive(
     st.just(SECRET),
     lambda inner: (
@@ -408,3 +422,31 @@ def test_the_latest_is_never_one_that_is_still_being_made() -> None:
 @pytest.mark.parametrize("snapshots", [[], SNAPSHOTS[1:2]])
 def test_there_may_be_no_latest(snapshots: list[dict[str, Any]]) -> None:
     assert requests.latest(snapshots, "manual") is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"db_instance_id": "orders\n"},
+        {"recovery_point": {"snapshot_id": "x\n"}},
+        {"restore": {"security_group_ids": ["sg-1\n"]}},
+        {"tags": {"key\n": "value"}},
+        {"tags": {"key": "value\n"}},
+    ],
+)
+def test_a_newline_at_the_end_is_a_fault(fields: dict[str, Any]) -> None:
+    assert structural_faults({"db_instance_id": "orders", **fields})
+
+
+def test_a_whole_number_written_with_a_point_is_whole() -> None:
+    days = parse({"db_instance_id": "orders", "retention_days": 30.0}).retention_days
+    assert isinstance(days, int)
+
+
+def test_the_latest_snapshot_is_the_one_with_the_newest_data() -> None:
+    """A recent copy of an old snapshot has a recent SnapshotCreateTime."""
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    shared = {"Status": "available", "SnapshotType": "manual"}
+    copied = {**shared, "SnapshotCreateTime": late, "OriginalSnapshotCreateTime": early}
+    newer = {**shared, "SnapshotCreateTime": datetime(2026, 3, 1, tzinfo=UTC)}
+    assert requests.latest([copied, newer], "any") is newer

@@ -56,6 +56,11 @@ def test_a_unit_beyond_the_limit_has_a_batch_of_its_own() -> None:
     assert [[unit.cost_bytes for unit in batch] for batch in packed] == [[BATCH_BYTES + 1], [1, 0]]
 
 
+def test_a_batch_is_filled_to_its_limit() -> None:
+    assert len(batches(_units([BATCH_BYTES // 4] * 4))) == 1
+    assert len(batches(_units([BATCH_BYTES // 4] * 5))) == 2
+
+
 @given(costs)
 def test_the_largest_come_first(costs_bytes: list[int]) -> None:
     packed = [unit.cost_bytes for batch in batches(_units(costs_bytes)) for unit in batch]
@@ -72,9 +77,8 @@ def test_nothing_to_do_is_no_batch() -> None:
 
 
 def test_more_bytes_make_larger_batches_rather_than_too_many() -> None:
-    large = _units([RANGE_BYTES] * 10_000)
-    assert len(large) * RANGE_BYTES > MAX_BATCHES * BATCH_BYTES
-    assert len(batches(large)) <= MAX_BATCHES
+    full = MAX_BATCHES * BATCH_BYTES // RANGE_BYTES
+    assert len(batches(_units([RANGE_BYTES] * (full + 1)))) <= MAX_BATCHES
 
 
 def test_more_units_make_larger_batches_rather_than_too_many(

@@ -82,6 +82,28 @@ def test_an_unmeasured_unit_is_inconclusive_with_its_note() -> None:
     assert "out of time" in found.reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("claims", "verdict"),
+    [
+        ([Claim.NOT_COMPARED], Verdict.INCONCLUSIVE),
+        ([Claim.NOT_COMPARED, Claim.NOT_COMPARED], Verdict.INCONCLUSIVE),
+        ([Claim.NOT_COMPARED, Claim.CONSISTENT], Verdict.PASSED),
+        ([Claim.PROVEN], Verdict.PASSED),
+        ([], Verdict.PASSED),
+    ],
+)
+def test_rows_that_were_to_be_compared_must_be_in_some_table_if_there_is_one(
+    claims: list[Claim], verdict: Verdict
+) -> None:
+    reached = Result("databases", "shop", "", Status.OK, Claim.PROVEN)
+    counted = [
+        Result("counts", "shop", f"t{number}", Status.OK, claim)
+        for number, claim in enumerate(claims)
+    ]
+    assert judge([reached, *counted], rows_wanted=True).verdict is verdict
+    assert judge([reached, *counted]).verdict is Verdict.PASSED
+
+
 def test_nothing_planned_is_inconclusive() -> None:
     found = judge([])
     assert found.verdict is Verdict.INCONCLUSIVE
@@ -164,6 +186,20 @@ def test_the_same_table_in_two_databases_is_two_results() -> None:
     assert [result.title for result in found] == ["archive: orders", "shop: orders"]
 
 
+def test_what_is_proven_needs_no_excuse() -> None:
+    assert _orders(_rows(11), units=(replace(ORDERS, why="because"),)).notes == ()
+
+
+def test_what_has_no_bounds_is_claimed_without_a_sum() -> None:
+    (result,) = fold([REACHED], [WAS_REACHED])
+    assert (result.status, result.claim) == (Status.OK, Claim.PROVEN)
+
+
+def test_the_seconds_of_the_ranges_add_up() -> None:
+    ranges = [replace(_rows(5, f"counts/{block}"), seconds=1.25) for block in range(2)]
+    assert _orders(*ranges, units=_ranges(2)).seconds == 2.5
+
+
 def test_what_holds_is_claimed_as_planned() -> None:
     result = _orders(_rows(11))
     assert (result.status, result.claim) == (Status.OK, Claim.PROVEN)
@@ -192,11 +228,13 @@ def test_what_is_exempt_says_why_and_does_not_spoil_the_drill() -> None:
     assert unit.why in found.results[0].notes
 
 
-def test_many_reasons_are_cut_and_counted() -> None:
-    units = tuple(Unit(f"u{number}", "counts", "shop", f"t{number}") for number in range(25))
+@pytest.mark.parametrize(("more", "last"), [(0, "t29"), (1, "and 1 more"), (5, "and 5 more")])
+def test_many_reasons_are_cut_and_counted(more: int, last: str) -> None:
+    numbers = range(10, 10 + REASONS_SHOWN + more)
+    units = tuple(Unit(f"u{number}", "counts", "shop", f"t{number}") for number in numbers)
     reasons = _judge(units=units).reasons
-    assert len(reasons) == REASONS_SHOWN + 1
-    assert reasons[-1] == "and 5 more, in the report"
+    assert len(reasons) == REASONS_SHOWN + bool(more)
+    assert last in reasons[-1]
 
 
 PASSED = Judgement(Verdict.PASSED, ())
@@ -241,3 +279,20 @@ def test_no_judgement_is_inconclusive_with_a_reason(failure: str) -> None:
 def test_a_judgement_survives_the_evidence_as_json() -> None:
     judgement: Any = _judge(_rows(1), units=(replace(ORDERS, why="because"),))
     assert judgement_from(json.loads(json.dumps(asdict(judgement)))) == judgement
+
+
+def test_a_wrong_result_without_a_finding_is_still_failed() -> None:
+    judgement = _judge(Measurement(ORDERS.id, Status.WRONG))
+    assert judgement.verdict is Verdict.FAILED
+    assert judgement.reasons == ("shop: orders: wrong (counts)",)
+
+
+def test_a_database_that_is_only_exempt_was_not_reached() -> None:
+    results = fold([REACHED], [Measurement(REACHED.id, Status.EXEMPT)])
+    assert judge(results).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_bounded_sum_that_was_not_measured_is_inconclusive() -> None:
+    judgement = _judge(Measurement(ORDERS.id, Status.OK, {"other": 1}))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert "rows were not measured" in judgement.reasons[0]
