@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,10 +100,13 @@ def test_a_run_that_was_killed_leaves_nothing(moment: str) -> None:
         servers = processes_of(folder)
         assert servers
         run.kill()
+        killed_at = time.monotonic()
     watch(
         lambda: (processes_of(folder), folder.exists(), [p for p in servers if lives(p)]),
         lambda left: left == ([], False, []),
     )
+    # None had to be ended by force.
+    assert time.monotonic() - killed_at < guardian.GRACE_SECONDS
 
 
 @pytest.fixture

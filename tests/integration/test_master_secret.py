@@ -89,6 +89,9 @@ def test_the_active_secret_logs_in_and_the_old_password_does_not(
 
 def test_a_second_request_makes_no_second_secret(cloud: Cloud, rds: "RDSClient") -> None:
     _manage(rds)
+    busy = cloud.rds.instance(NAME).busy
+    assert busy is not None
+    busy.join()
     assert _secrets(cloud) == [instance(rds, NAME)["MasterUserSecret"]["SecretArn"]]
     assert _statuses(instance(rds, NAME)) == ("available", "active")
 
