@@ -210,7 +210,7 @@ _PREPARE = (
     "SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C';"
     # Without a way into the middle of a catalog the time grows with its square.
     "SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = on;"
-    "SET LOCAL enable_nestloop = off"
+    "SET LOCAL enable_nestloop = off; SET LOCAL jit = off"
 )
 
 

@@ -143,6 +143,15 @@ def held(session: Session, relation: Relation) -> Iterator[int]:
         session.run("ROLLBACK", doing=doing)
 
 
+def younger_than(horizon: int) -> sql.Composable:
+    """The condition on ``xmin`` that :func:`~lambdas.domain.catalog.is_young` is in Python."""
+    return _YOUNGER.format(
+        horizon=sql.Literal(str(horizon % TRANSACTION_CIRCLE)),
+        mask=sql.Literal(TRANSACTION_CIRCLE - 1),
+        window=sql.Literal(YOUNG_WINDOW),
+    )
+
+
 def count_standing(
     session: Session,
     relation: Relation,
@@ -160,17 +169,12 @@ def count_standing(
         The sums, and the standing rows of each bucket of the range.
     """
     starts = buckets.starts(*blocks)
-    younger = _YOUNGER.format(
-        horizon=sql.Literal(str(horizon % TRANSACTION_CIRCLE)),
-        mask=sql.Literal(TRANSACTION_CIRCLE - 1),
-        window=sql.Literal(YOUNG_WINDOW),
-    )
     query = sql.SQL(
         "SELECT {bucket}, count(*), count(*) FILTER (WHERE {younger})"
         " FROM ONLY {relation}{where} GROUP BY 1"
     ).format(
         bucket=_bucket(starts),
-        younger=younger,
+        younger=younger_than(horizon),
         relation=sql.Identifier(relation.schema, relation.table),
         where=_where(blocks),
     )

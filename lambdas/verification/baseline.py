@@ -59,18 +59,18 @@ def read_source(
             (horizon,) = session.row(_HORIZON, doing="reading the horizon")
         else:
             horizon = first["horizon"]
-        (newest,) = session.row(_NEWEST, doing="reading the newest transaction")
         reading: dict[str, Any] = {"kind": kind, "horizon": horizon, "gap": ""}
-        if newest - horizon >= YOUNG_WINDOW:
-            reading["gap"] = "too many transactions ran between the two readings"
         reading["cluster"] = {"objects": catalog.cluster_objects(session)}
         names = [database.name for database in list_databases(session) if not database.exempt]
     reading["databases"] = {}
     for name in names:
         known = first["databases"].get(name, {}).get("rows", {}) if first else {}
         reading["databases"][name] = _read_database(connect, name, kind, horizon, known, end)
-    if first is None:
-        with connect(MAINTENANCE_DATABASE) as session:
+    with connect(MAINTENANCE_DATABASE) as session:
+        (newest,) = session.row(_NEWEST, doing="reading the newest transaction")
+        if newest - horizon >= YOUNG_WINDOW:
+            reading["gap"] = "too many transactions ran between the two readings"
+        if first is None:
             _wait_until_durable(session)
     return reading
 

@@ -9,23 +9,41 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
+from local import guardian
 from local.postgres import Binaries, PostgresServer, find_binaries
 from local.rds import _install_roles
 from tests.checks import sandwich
 from tests.checks.sandwich import Source
+
+MEMORY = Path("/dev/shm")  # noqa: S108 -- for a folder that mkdtemp names
+ENOUGH_BYTES = 4 * 2**30
 
 MakeDatabase = Callable[..., str]
 
 _DROP = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
 
 
+def _place() -> Path | None:
+    """Memory, where there is enough of it: a copy is more than a thousand small files."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
+        return MEMORY
+    return None
+
+
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    """A folder that PostgreSQL's own user may pass through, unlike pytest's."""
-    made = Path(tempfile.mkdtemp(prefix="tm-checks-"))
+    """A folder that PostgreSQL's own user may pass through, unlike pytest's.
+
+    Whatever becomes of this process, the servers in it are stopped and it is removed.
+    """
+    made = Path(tempfile.mkdtemp(prefix="tm-checks-", dir=_place()))
     made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    watcher = guardian.start(made)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        watcher.communicate()
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +56,7 @@ def source(binaries: Binaries, folder: Path) -> Iterator[Source]:
     """A server with RDS's roles and nothing else in it."""
     server = PostgresServer.create(binaries, folder / "source")
     try:
+        sandwich.reset_log(server)
         server.start(sandwich.SETTINGS)
         password = sandwich.password()
         _install_roles(server, password, None)

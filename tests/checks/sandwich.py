@@ -5,9 +5,10 @@ import itertools
 import json
 import secrets
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,10 @@ from local.rds import MASTER
 
 READER = "tm_reader"
 SECONDS = 60.0
+LOG_FILE_MEGABYTES = 1
 
-SETTINGS = {"max_wal_size": "64MB", "min_wal_size": "32MB", "autovacuum": "off"}
-"""Little WAL to copy, and no vacuum but the tests' own."""
+SETTINGS = {"max_wal_size": "16MB", "min_wal_size": "2MB", "autovacuum": "off"}
+"""Little log to copy, and no vacuum but the tests' own."""
 
 Statement = str | bytes | sql.Composable
 Connect = Callable[[str], AbstractContextManager[Session]]
@@ -104,19 +106,23 @@ class Taken:
         self,
         settings: Mapping[str, str] | None = None,
         damage: Callable[[Path], None] | None = None,
+        *,
+        last: bool = False,
     ) -> Iterator[PostgresServer]:
         """A server over a copy of the files, stopped and removed at the end.
 
         Args:
             damage: called with the data folder before the server starts.
+            last: no other restore is to come, so that the files themselves can be used.
         """
-        folder = self.source.new_folder()
+        folder = self.data.parent if last else self.source.new_folder()
         binaries = self.source.server.binaries
         server = PostgresServer(
             binaries, folder / "data", folder / "server.log", self.source.server.admin_password
         )
         try:
-            shutil.copytree(self.data, folder / "data", symlinks=True)
+            if not last:
+                shutil.copytree(self.data, folder / "data", symlinks=True)
             binaries.own(folder)
             if damage is not None:
                 damage(folder / "data")
@@ -125,6 +131,13 @@ class Taken:
         finally:
             server.stop(immediate=True)
             shutil.rmtree(folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def settled(self) -> Iterator["Taken"]:
+        """The same with its crash recovery done, so that no log mends what is damaged next."""
+        with self.restored(last=True) as copy:
+            copy.stop()
+            yield replace(self, data=copy.data)
 
     def judged(
         self,
@@ -161,10 +174,10 @@ def taken(
     try:
         before = {} if kind == BASELINE_NONE else source.read(kind)
         meanwhile()
-        source.server.copy_while_running(folder)
+        source.server.copy_while_running(folder / "data")
         afterwards()
         after = {} if kind == BASELINE_NONE else source.read(kind, before)
-        yield Taken(source, kind, before, after, folder)
+        yield Taken(source, kind, before, after, folder / "data")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -181,7 +194,7 @@ def sandwich(
     """The whole of it, with a copy that nobody has damaged."""
     with (
         taken(source, kind, meanwhile, afterwards) as found,
-        found.restored(settings) as copy,
+        found.restored(settings, last=True) as copy,
     ):
         return found.judged(copy, expectations)
 
@@ -206,6 +219,22 @@ def assert_not_failed(judgement: Judgement) -> None:
     """Nothing is said to be wrong, and nothing was left unmeasured but for locks."""
     wrong = [result for result in judgement.results if result.status is Status.WRONG]
     assert not wrong, [(result.title, result.findings, result.expected) for result in wrong]
+
+
+def reset_log(server: PostgresServer, *options: str) -> None:
+    """Run ``pg_resetwal`` on a stopped server: a log in small files makes small copies."""
+    subprocess.run(
+        [
+            server.binaries.program("pg_resetwal"),
+            f"--wal-segsize={LOG_FILE_MEGABYTES}",
+            *options,
+            str(server.data),
+        ],
+        check=True,
+        capture_output=True,
+        cwd="/",
+        **server.binaries.identity(),
+    )
 
 
 def password() -> str:

@@ -18,6 +18,8 @@ from tests.checks.sandwich import (
     taken,
 )
 
+pytestmark = pytest.mark.xdist_group("checks-ddl")
+
 _TABLE = "CREATE TABLE t (a int CONSTRAINT c CHECK (a > 0), b int DEFAULT 1)"
 
 

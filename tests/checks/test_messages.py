@@ -11,6 +11,8 @@ from lambdas.domain.verdict import Judgement, Result, Verdict
 from local.postgres import PostgresServer
 from tests.checks.sandwich import Source, Taken, taken
 
+pytestmark = pytest.mark.xdist_group("checks-messages")
+
 DATABASE = "messages"
 VALUE = "planted-hunter2"
 

@@ -9,6 +9,8 @@ from lambdas.domain.units import Claim
 from lambdas.domain.verdict import Verdict
 from tests.checks.sandwich import Source, Taken, assert_failed, results_of, taken
 
+pytestmark = pytest.mark.xdist_group("checks-power")
+
 DATABASE = "power"
 
 _SETUP = (
@@ -152,8 +154,11 @@ def copied(source: Source) -> Iterator[Taken]:
 
     try:
         source.run(DATABASE, *_SETUP)
-        with taken(source, meanwhile=write, afterwards=write) as found:
-            yield found
+        with (
+            taken(source, meanwhile=write, afterwards=write) as found,
+            found.settled() as settled,
+        ):
+            yield settled
     finally:
         source.run("postgres", f"DROP DATABASE {DATABASE} WITH (FORCE)", "DROP ROLE tm_nobody")
 
