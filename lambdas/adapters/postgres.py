@@ -1,5 +1,6 @@
 """A PostgreSQL server: bounded connections, composed SQL, errors without a row's value."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,6 +72,10 @@ class Session:
     ) -> tuple[Any, ...]:
         """The first row of a query that always has one."""
         return self.rows(query, parameters, doing=doing)[0]
+
+    def digest(self, expression: sql.Composable) -> str:
+        """A short name of a composed expression; equal expressions have equal ones."""
+        return hashlib.sha256(expression.as_string(self._connection).encode()).hexdigest()[:16]
 
     def run(self, statement: str | sql.Composable, *, doing: str) -> None:
         """Run a statement for its effect on the session."""

@@ -1,22 +1,25 @@
-"""Exact row counts, read from the heap, and bounded by what the source held around the snapshot.
+"""Exact row counts and contents, read from the heap, bounded by what the source held.
 
 The sandwich: a row version that is visible before and after the snapshot was visible at every
 instant between, and a storage snapshot keeps its ``xmin``. Counted are the *standing* rows: those
 written by transactions that had ended before the first reading (older than its horizon). Such rows
 can only vanish, so the copy must hold at least as many as the second reading saw, and at most as
 many as the first. A storage snapshot keeps their ``ctid`` too, so this holds in each *bucket* of
-neighbouring blocks, which keeps it sharp on a table that is being written. No tolerance is needed,
-and a quiet table's count is proven exactly.
+neighbouring blocks, which keeps it sharp on a table that is being written. Where the standing rows
+of a bucket are the same in both readings, count and content, they must be the same on the copy. No
+tolerance is needed, and a quiet table is proven exactly. The content is a sum of hashes, made in
+the same pass (see :mod:`lambdas.checks.fingerprint`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from psycopg2 import sql
 
 from lambdas.adapters.postgres import Session
+from lambdas.checks.fingerprint import MODULUS, row_hash
 from lambdas.checks.shape import Bench, Check, Relation, Survey, SurveyedDatabase, failed
 from lambdas.domain.catalog import TRANSACTION_CIRCLE, YOUNG_WINDOW
 from lambdas.domain.request import BASELINE_EXACT
@@ -32,6 +35,8 @@ YOUNGER = "younger rows"
 MIN_BUCKET_BLOCKS = 64
 MAX_BUCKETS = 1024
 FINDINGS_SHOWN = 5
+
+COLUMNS_CHANGED = "its columns were changed around the snapshot; its content is not compared"
 
 _WITHOUT_ROWS = {"f": "foreign: its rows are on another server"}
 
@@ -116,12 +121,34 @@ def buckets_for(size_bytes: int, block_bytes: int) -> Buckets:
 def count_all(
     session: Session, relation: Relation, blocks: tuple[int, int | None] = (0, None)
 ) -> dict[str, int]:
-    """Count a relation's own rows, those of partitions and children apart, in one heap scan."""
-    query = sql.SQL("SELECT count(*) FROM ONLY {}{}").format(
-        sql.Identifier(relation.schema, relation.table), _where(blocks)
+    """Count a relation's own rows, those of partitions and children apart, in one heap scan.
+
+    Their hashes are summed and forgotten: it is for the reading of every value, TOAST included.
+    """
+    query = sql.SQL("SELECT count(*), sum({}) FROM ONLY {}{}").format(
+        row_hash(session, relation),
+        sql.Identifier(relation.schema, relation.table),
+        _where(blocks),
     )
-    (rows,) = session.row(query, doing=f"counting {relation.name}")
+    rows, _ = session.row(query, doing=f"reading {relation.name}")
     return {ROWS: rows}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A count of a range of blocks.
+
+    Attributes:
+        sums: rows, standing rows and younger rows.
+        standing: the standing rows of each bucket.
+        hashes: the sum of their hashes, modulo 2**64.
+        columns: a digest of what was hashed; sums of another digest can't be compared.
+    """
+
+    sums: dict[str, int]
+    standing: list[int]
+    hashes: list[int]
+    columns: str
 
 
 @contextmanager
@@ -158,32 +185,35 @@ def count_standing(
     horizon: int,
     buckets: Buckets,
     blocks: tuple[int, int | None] = (0, None),
-) -> tuple[dict[str, int], list[int]]:
-    """Count a relation's own rows in one heap scan, the standing ones by bucket.
+) -> Counted:
+    """Count and hash a relation's own rows in one heap scan, the standing ones by bucket.
 
     Args:
         horizon: a 64-bit transaction id; versions older than it are standing.
         blocks: the half-open range of heap blocks; None as its end means all that follow.
-
-    Returns:
-        The sums, and the standing rows of each bucket of the range.
     """
     starts = buckets.starts(*blocks)
+    row = row_hash(session, relation)
     query = sql.SQL(
-        "SELECT {bucket}, count(*), count(*) FILTER (WHERE {younger})"
+        "SELECT {bucket}, count(*), count(*) FILTER (WHERE {younger}),"
+        " sum({row}) FILTER (WHERE NOT {younger})"
         " FROM ONLY {relation}{where} GROUP BY 1"
     ).format(
         bucket=_bucket(starts),
         younger=younger_than(horizon),
+        row=row,
         relation=sql.Identifier(relation.schema, relation.table),
         where=_where(blocks),
     )
-    standing = [0] * (len(starts) + 1)
+    standing, hashes = [0] * (len(starts) + 1), [0] * (len(starts) + 1)
     rows = young = 0
-    for bucket, all_rows, young_rows in session.rows(query, doing=f"counting {relation.name}"):
-        standing[bucket] = all_rows - young_rows
+    for bucket, all_rows, young_rows, content in session.rows(
+        query, doing=f"reading {relation.name}"
+    ):
+        standing[bucket], hashes[bucket] = all_rows - young_rows, int(content or 0) % MODULUS
         rows, young = rows + all_rows, young + young_rows
-    return {ROWS: rows, STANDING: rows - young, YOUNGER: young}, standing
+    sums = {ROWS: rows, STANDING: rows - young, YOUNGER: young}
+    return Counted(sums, standing, hashes, session.digest(row))
 
 
 def plan(survey: Survey) -> Iterator[Unit]:
@@ -209,28 +239,45 @@ def run(unit: Unit, bench: Bench) -> Measurement:
                 measured = count_all(session, relation, (first, last))
                 return Measurement(unit.id, Status.OK, measured)
             buckets = Buckets(**unit.detail["buckets"])
-            measured, standing = count_standing(
+            counted = count_standing(
                 session, relation, unit.detail["horizon"], buckets, (first, last)
             )
     except (QueryFailed, DatabaseUnreachable) as error:
         return failed(unit, error)
-    findings = _findings(standing, unit.detail["standing"], first, buckets)
+    bounds = [Bound(*bound) for bound in unit.detail["standing"]]
+    measured = counted.sums
+    notes: tuple[str, ...] = ()
+    if counted.columns != unit.detail["columns"]:
+        bounds = [Bound(bound.low, bound.high) for bound in bounds]
+        # Nothing of its content is compared, so the claim is that of rows without a counterpart.
+        measured, notes = {**measured, YOUNGER: measured[ROWS]}, (COLUMNS_CHANGED,)
+    findings = _findings(counted, bounds, first, buckets)
     status = Status.WRONG if findings else Status.OK
-    return Measurement(unit.id, status, measured, findings)
+    return Measurement(unit.id, status, measured, findings, notes)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a bucket's standing rows can be; ``content`` is None where they did not stand still."""
+
+    low: int
+    high: int
+    content: int | None = None
 
 
 @dataclass(frozen=True)
 class _Bounded:
     """What the two readings say of a relation; ``why`` says why no more can be claimed.
 
-    ``pairs`` bound the standing rows of each bucket, empty where rows have moved between blocks.
+    ``each`` bounds the standing rows of each bucket, empty where rows have moved between blocks.
     """
 
     why: str
     claim: Claim = Claim.NOT_COMPARED
     total: tuple[int, int] | None = None
     buckets: Buckets | None = None
-    pairs: Sequence[tuple[int, int]] = ()
+    each: Sequence[Bound] = ()
+    columns: str = ""
     horizon: int | None = None
 
 
@@ -248,7 +295,9 @@ def _unit(
         bounds = {STANDING: bounded.total}
         detail["buckets"] = asdict(bounded.buckets)
         detail["horizon"] = bounded.horizon
-        detail["standing"] = list(bounded.pairs[bounded.buckets.inside(*blocks)])
+        detail["columns"] = bounded.columns
+        inside = bounded.each[bounded.buckets.inside(*blocks)]
+        detail["standing"] = [astuple(bound) for bound in inside]
     return Unit(
         id=f"{NAME}/{database}/{relation.oid}/{blocks[0]}",
         check=NAME,
@@ -286,31 +335,45 @@ def _compared(before: Mapping[str, Any], after: Mapping[str, Any], horizon: int)
     total, buckets = (sum(low), sum(high)), Buckets(**before["buckets"])
     if before["file"] != after["file"] or not before["file"]:
         why = "the table was rewritten on the source meanwhile; its rows are compared as a whole"
-        return _Bounded(why, Claim.CONSISTENT, total, buckets, (), horizon)
-    pairs = list(zip(low, high, strict=True))
-    if low == high:
+        return _Bounded(why, Claim.CONSISTENT, total, buckets, (), before["columns"], horizon)
+    each = _bounds(before, after)
+    still = sum(bound.content is not None for bound in each)
+    if still == len(each):
         why = "rows written around the snapshot are not compared"
-        return _Bounded(why, Claim.PROVEN, total, buckets, pairs, horizon)
-    still = sum(one == other for one, other in pairs)
+        return _Bounded(why, Claim.PROVEN, total, buckets, each, before["columns"], horizon)
     why = (
         f"{total[1] - total[0]:,} standing rows were changed or deleted on the source meanwhile; "
-        f"{still:,} of {len(pairs):,} buckets stood still"
+        f"{still:,} of {len(each):,} buckets stood still"
     )
-    return _Bounded(why, Claim.CONSISTENT, total, buckets, pairs, horizon)
+    return _Bounded(why, Claim.CONSISTENT, total, buckets, each, before["columns"], horizon)
+
+
+def _bounds(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Bound]:
+    """By bucket; content bounds only what both readings hashed alike, column by column."""
+    comparable = before["columns"] == after["columns"]
+    return [
+        Bound(low, high, content if comparable and low == high and content == still else None)
+        for low, high, content, still in zip(
+            after["standing"], before["standing"], before["hashes"], after["hashes"], strict=True
+        )
+    ]
 
 
 def _findings(
-    standing: Sequence[int], bounds: Sequence[Sequence[int]], first: int, buckets: Buckets
+    counted: Counted, bounds: Sequence[Bound], first: int, buckets: Buckets
 ) -> tuple[str, ...]:
     found = []
-    for number, (value, (low, high)) in enumerate(zip(standing, bounds, strict=False)):
-        if not low <= value <= high:
-            start = first + number * buckets.blocks_each
-            wanted = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-            found.append(
-                f"{value:,} standing rows in blocks {start:,} to"
-                f" {start + buckets.blocks_each - 1:,} where the source held {wanted}"
-            )
+    for number, (value, content, bound) in enumerate(
+        zip(counted.standing, counted.hashes, bounds, strict=False)
+    ):
+        start = first + number * buckets.blocks_each
+        where = f"in blocks {start:,} to {start + buckets.blocks_each - 1:,}"
+        if not bound.low <= value <= bound.high:
+            exact = bound.low == bound.high
+            wanted = f"{bound.low:,}" if exact else f"{bound.low:,} to {bound.high:,}"
+            found.append(f"{value:,} standing rows {where} where the source held {wanted}")
+        elif bound.content not in (None, content):
+            found.append(f"{value:,} standing rows {where} have another content than on the source")
     if len(found) > FINDINGS_SHOWN:
         return (*found[:FINDINGS_SHOWN], f"and {len(found) - FINDINGS_SHOWN} more such stretches")
     return tuple(found)
@@ -340,4 +403,4 @@ def _where(blocks: tuple[int, int | None]) -> sql.Composable:
     return sql.SQL(" WHERE ") + sql.SQL(" AND ").join(parts) if parts else sql.SQL("")
 
 
-CHECK = Check(NAME, "exact row counts against the source", plan, run)
+CHECK = Check(NAME, "exact row counts and contents against the source", plan, run)

@@ -155,8 +155,15 @@ def _count_one(
     with counts.held(session, relation) as file:
         if not file:
             return {}
-        rows, standing = counts.count_standing(session, relation, horizon, buckets)
-    return {**rows, "file": file, "buckets": asdict(buckets), "standing": standing}
+        counted = counts.count_standing(session, relation, horizon, buckets)
+    return {
+        **counted.sums,
+        "file": file,
+        "buckets": asdict(buckets),
+        "standing": counted.standing,
+        "hashes": counted.hashes,
+        "columns": counted.columns,
+    }
 
 
 def _wait_until_durable(session: Session) -> None:
