@@ -9,7 +9,9 @@ RUN := $(VENV)/bin/python
 
 # make itself answers 2 to any recipe that fails. Question mode answers 1 to a target that is not
 # up to date: so `make drill` ends with the drill's own status, 0 PASSED, 1 FAILED, 2 INCONCLUSIVE.
-ifneq (,$(filter drill,$(MAKECMDGOALS)))
+# The file that says so carries make's own process id, so that drills may run side by side.
+PASSED := $(VENV)/passed.$(shell echo $$PPID)
+ifeq (drill,$(MAKECMDGOALS))
 MAKEFLAGS += -q
 endif
 
@@ -29,17 +31,17 @@ setup: $(VENV)/ready ## set up the virtual environment (the other targets do it 
 $(VENV)/ready: requirements.txt local/setup.sh
 	+@/bin/sh local/setup.sh "$(PYTHON)" "$(VENV)"
 
-drill: run-drill $(VENV)/passed ## run a whole drill on this machine; exit status 0 PASSED, 1 FAILED, 2 INCONCLUSIVE
+drill: run-drill $(PASSED) ## run a whole drill on this machine; exit status 0 PASSED, 1 FAILED, 2 INCONCLUSIVE
 
 run-drill: $(VENV)/ready
-	+@rm -f $(VENV)/passed; status=0; \
+	+@find $(VENV) -maxdepth 1 -name 'passed.*' -mtime +0 -delete; rm -f $(PASSED); status=0; \
 	$(RUN) -m local.drill --damage="$(DAMAGE)" --input="$(INPUT)" --sql="$(SQL)" \
 	  $(if $(filter-out 0,$(KEEP)),--keep) || status=$$?; \
-	if [ $$status = 0 ]; then touch $(VENV)/passed; fi; \
+	if [ $$status = 0 ]; then touch $(PASSED); fi; \
 	if [ $$status -gt 1 ]; then exit $$status; fi
 
 # Order only: it is not there unless the drill has just passed.
-$(VENV)/passed: | run-drill
+$(PASSED): | run-drill
 	@false
 
 test: $(VENV)/ready lint ## lint, then run every test

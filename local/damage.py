@@ -20,7 +20,7 @@ PAGE_BYTES = 8192
 SHORT_DEADLINE_MINUTES = 0.15
 
 _LARGEST_TABLE = """
-SELECT n.nspname, c.relname, pg_relation_filepath(c.oid)
+SELECT pg_relation_size(c.oid), n.nspname, c.relname, pg_relation_filepath(c.oid)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.oid >= 16384
    AND n.nspname NOT IN ('pg_catalog', 'information_schema')
@@ -48,7 +48,7 @@ class Damage:
     name: str
     what: str
     verdict: str
-    files: Callable[[Path, Binaries, str], str] | None = None
+    files: Callable[[Path, Binaries], str] | None = None
     mishap: Callable[[EmbeddedRds], None] | None = None
     input: dict[str, Any] = field(default_factory=dict)
 
@@ -70,56 +70,81 @@ def _server_on(data: Path, binaries: Binaries) -> Iterator[PostgresServer]:
         access.write_bytes(kept)
 
 
-def _largest_table(server: PostgresServer, database: str) -> tuple[str, str, str]:
-    with server.admin(database) as cursor:
-        cursor.execute(_LARGEST_TABLE)
-        found = cursor.fetchone()
-    if found is None:
-        raise NothingToDamage(f"the database {database} has no table with rows to damage")
-    return found[0], found[1], found[2]
+@dataclass(frozen=True)
+class _Table:
+    database: str
+    schema: str
+    table: str
+    path: str
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.table)
+
+    @property
+    def title(self) -> str:
+        return f"{self.schema}.{self.table}"
 
 
-def _lose_table(data: Path, binaries: Binaries, database: str) -> str:
-    with _server_on(data, binaries) as server:
-        schema, table, _ = _largest_table(server, database)
+def _largest_table(server: PostgresServer) -> _Table:
+    """Of all databases: a dump may have filled another one than it was loaded into."""
+    found = []
+    for database in _databases(server):
         with server.admin(database) as cursor:
-            cursor.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(schema, table)))
-    return f"{schema}.{table}"
+            cursor.execute(_LARGEST_TABLE)
+            found += [(size, _Table(database, *names)) for size, *names in cursor.fetchall()]
+    if not found:
+        raise NothingToDamage("the source has no table with rows to damage")
+    return max(found, key=lambda pair: pair[0])[1]
 
 
-def _lose_rows(data: Path, binaries: Binaries, database: str) -> str:
+def _databases(server: PostgresServer) -> list[str]:
+    with server.admin() as cursor:
+        cursor.execute(
+            "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
+            " AND datname <> 'rdsadmin' ORDER BY datname = 'postgres', datname"
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
+def _lose_table(data: Path, binaries: Binaries) -> str:
     with _server_on(data, binaries) as server:
-        schema, table, _ = _largest_table(server, database)
-        with server.admin(database) as cursor:
+        target = _largest_table(server)
+        with server.admin(target.database) as cursor:
+            cursor.execute("SET session_replication_role = replica")
+            cursor.execute(sql.SQL("DROP TABLE {} CASCADE").format(target.identifier))
+    return target.title
+
+
+def _lose_rows(data: Path, binaries: Binaries) -> str:
+    with _server_on(data, binaries) as server:
+        target = _largest_table(server)
+        with server.admin(target.database) as cursor:
             cursor.execute("SET session_replication_role = replica")
             statement = sql.SQL(
                 "DELETE FROM ONLY {0} WHERE ctid IN (SELECT ctid FROM ONLY {0} LIMIT"
                 " (SELECT greatest(1, count(*) / 50) FROM ONLY {0}))"
             )
-            cursor.execute(statement.format(sql.Identifier(schema, table)))
-    return f"{schema}.{table}"
+            cursor.execute(statement.format(target.identifier))
+    return target.title
 
 
-def _lose_database(data: Path, binaries: Binaries, database: str) -> str:
-    with _server_on(data, binaries) as server, server.admin() as cursor:
-        cursor.execute(
-            "SELECT datname FROM pg_database WHERE NOT datistemplate"
-            " AND datname NOT IN ('postgres', 'rdsadmin') ORDER BY datname = %s, datname LIMIT 1",
-            [database],
-        )
-        (lost,) = cursor.fetchone()
-        cursor.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(lost)))
-    return str(lost)
-
-
-def _heap_file(data: Path, binaries: Binaries, database: str) -> tuple[Path, str]:
+def _lose_database(data: Path, binaries: Binaries) -> str:
     with _server_on(data, binaries) as server:
-        schema, table, path = _largest_table(server, database)
-    return data / path, f"{schema}.{table}"
+        lost = _databases(server)[0]
+        with server.admin("template1" if lost == "postgres" else "postgres") as cursor:
+            cursor.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(lost)))
+    return lost
 
 
-def _flip_byte(data: Path, binaries: Binaries, database: str) -> str:
-    heap, name = _heap_file(data, binaries, database)
+def _heap_file(data: Path, binaries: Binaries) -> tuple[Path, str]:
+    with _server_on(data, binaries) as server:
+        target = _largest_table(server)
+    return data / target.path, target.title
+
+
+def _flip_byte(data: Path, binaries: Binaries) -> str:
+    heap, name = _heap_file(data, binaries)
     with heap.open("r+b") as file:
         # Rows fill a page from its end, so this is in the middle of one.
         position = PAGE_BYTES * _some_page(heap) + PAGE_BYTES - 40
@@ -130,24 +155,24 @@ def _flip_byte(data: Path, binaries: Binaries, database: str) -> str:
     return name
 
 
-def _zero_page(data: Path, binaries: Binaries, database: str) -> str:
-    heap, name = _heap_file(data, binaries, database)
+def _zero_page(data: Path, binaries: Binaries) -> str:
+    heap, name = _heap_file(data, binaries)
     with heap.open("r+b") as file:
         file.seek(PAGE_BYTES * _some_page(heap))
         file.write(bytes(PAGE_BYTES))
     return name
 
 
-def _truncate_file(data: Path, binaries: Binaries, database: str) -> str:
-    heap, name = _heap_file(data, binaries, database)
+def _truncate_file(data: Path, binaries: Binaries) -> str:
+    heap, name = _heap_file(data, binaries)
     pages = heap.stat().st_size // PAGE_BYTES
     with heap.open("r+b") as file:
         file.truncate(PAGE_BYTES * (pages // 2))
     return name
 
 
-def _lose_file(data: Path, binaries: Binaries, database: str) -> str:
-    heap, name = _heap_file(data, binaries, database)
+def _lose_file(data: Path, binaries: Binaries) -> str:
+    heap, name = _heap_file(data, binaries)
     heap.unlink()
     return name
 

@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from rich.console import Console
 from rich.table import Table
 
 from local.cloud import SOURCE, STATE_MACHINES, Cloud, Ending, embedded_cloud
 from local.damage import DAMAGES, Damage, NothingToDamage
+from local.postgres import PostgresFailed
 from local.view import LiveView, Steps, show_report
 from local.workload import writing
 
@@ -60,6 +62,9 @@ def main() -> int:
     except Unusable as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         return UNUSABLE
+    except Exception:  # noqa: BLE001 -- 1 would read as FAILED
+        console.print_exception()
+        return UNUSABLE
     except KeyboardInterrupt:
         console.print("interrupted: every server was stopped, every temporary folder removed")
         return INTERRUPTED
@@ -96,7 +101,8 @@ def _drill(options: argparse.Namespace, console: Console) -> int:
         if damage is not None:
             target = f" ({hit.target})" if hit.target else ""
             console.print(f"Damage done: {damage.what}{target}.", markup=False, soft_wrap=True)
-        return _finish(cloud, ending, console, Path(options.reports), options.keep, log)
+        kept = log if options.keep else None
+        return _finish(cloud, ending, console, Path(options.reports), kept, damage)
 
 
 def _watch(cloud: Cloud, document: Any, console: Console, with_load: bool) -> Ending:
@@ -117,7 +123,12 @@ def _watch(cloud: Cloud, document: Any, console: Console, with_load: bool) -> En
 
 
 def _finish(
-    cloud: Cloud, ending: Ending, console: Console, reports: Path, keep: bool, log: Path
+    cloud: Cloud,
+    ending: Ending,
+    console: Console,
+    reports: Path,
+    log: Path | None,
+    damage: Damage | None,
 ) -> int:
     evidence = cloud.evidence()
     found = {Path(key).name: body for key, body in evidence.items()}
@@ -130,9 +141,17 @@ def _finish(
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("report.json", "report.html"):
         (folder / name).write_bytes(found[name])
-    if keep:
+    if log is not None:
         _keep(cloud, evidence, folder, log)
     console.print(f"Report: {folder / 'report.json'} and {folder / 'report.html'}", soft_wrap=True)
+    if damage is not None and report["verdict"] != damage.verdict:
+        console.print(
+            f"DAMAGE={damage.name} was done, and this input does not look for it: it takes the"
+            " baseline exact (and mode drill) to compare the copy with the source.",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
     if (ending.status == "SUCCEEDED") != (report["verdict"] == "PASSED"):
         console.print(f"The execution ended {ending.status}: {ending.cause}", markup=False)
         return STATUS["INCONCLUSIVE"]
@@ -182,9 +201,11 @@ class _Hit:
         if self._damage is None or self._damage.files is None or self._cloud is None:
             return
         try:
-            self.target = self._damage.files(data, self._cloud.binaries, DATABASE)
+            self.target = self._damage.files(data, self._cloud.binaries)
         except NothingToDamage as error:
             self.error = str(error)
+        except (psycopg2.Error, PostgresFailed, OSError) as error:
+            self.error = f"the damage could not be done: {type(error).__name__}"
 
 
 def _damage(name: str) -> Damage | None:

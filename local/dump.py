@@ -1,5 +1,6 @@
 """Loading a user's own SQL or ``pg_dump`` file into the embedded source."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from psycopg2 import sql
 
 from local.postgres import ADMIN, HOST, PostgresServer
@@ -21,6 +23,7 @@ _NAMES_ROLES = re.compile(
     re.IGNORECASE,
 )
 _CREATES_ROLE = re.compile(rf"\bCREATE\s+(?:ROLE|USER|GROUP)\s+({_IDENTIFIER})", re.IGNORECASE)
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
 _COPY_DATA = re.compile(r"^COPY\s.*\sFROM\s+stdin;?\s*$", re.IGNORECASE)
 _NOT_ROLES = frozenset(
     {"public", "current_user", "session_user", "current_role", "group", "user", MASTER, ADMIN}
@@ -68,7 +71,9 @@ def load(server: PostgresServer, file: Path, database: str) -> Loaded:
         cursor.execute("SELECT rolname FROM pg_roles")
         known = {name for (name,) in cursor.fetchall()}
         for role in sorted(_missing_roles(_text(server, file, archive)) - known):
-            cursor.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
+            # What looks like a role's name may be none; the load itself then says what it lacks.
+            with contextlib.suppress(psycopg2.Error):
+                cursor.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(role)))
     try:
         complaints = _run(server, file, database, archive)
     finally:
@@ -167,6 +172,7 @@ def _missing_roles(lines: Iterable[str]) -> set[str]:
             in_data = line.rstrip("\n") != "\\."
             continue
         in_data = bool(_COPY_DATA.match(line))
+        line = _LITERAL.sub("''", line)  # noqa: PLW2901 -- what is quoted names no role
         for names in _NAMES_ROLES.findall(line):
             named |= {_unquoted(name) for name in re.findall(_IDENTIFIER, names)}
         created |= {_unquoted(name) for name in _CREATES_ROLE.findall(line)}

@@ -46,7 +46,9 @@ _SETTINGS = {
     "fsync": "off",
     "log_destination": "stderr",
     "logging_collector": "off",
-    "log_min_messages": "warning",
+    # An ERROR quotes values; starts, stops, crashes and recovery are told at LOG and above.
+    "log_min_messages": "log",
+    "log_min_error_statement": "panic",
     "wal_level": "replica",
     "max_prepared_transactions": "10",
 }

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 
 from lambdas.adapters.postgres import Server, Session, connect
 from lambdas.adapters.rds import Rds, tags_of
@@ -43,9 +42,18 @@ def copy_address(owner: Owner, copy_id: str) -> CopyAddress:
 
 
 def copy_sessions(
-    address: CopyAddress, settings: Settings, *, read_only: bool = True
+    address: CopyAddress,
+    settings: Settings,
+    *,
+    seconds: Callable[[], float],
+    read_only: bool = True,
 ) -> Callable[[str], AbstractContextManager[Session]]:
-    """Opens sessions on the copy's databases."""
+    """Opens sessions on the copy's databases.
+
+    Args:
+        seconds: what is left for work when a session is opened; no statement of it takes longer,
+            so that a slow one ends in a finding and not in the end of the function.
+    """
     server = Server(
         host=address.host,
         port=address.port,
@@ -53,4 +61,9 @@ def copy_sessions(
         tls_mode=settings.tls_mode,
         tls_ca_file=settings.tls_ca_file,
     )
-    return partial(connect, server, statement_seconds=STATEMENT_SECONDS, read_only=read_only)
+
+    def open_session(database: str) -> AbstractContextManager[Session]:
+        limit = max(1.0, min(seconds(), STATEMENT_SECONDS))
+        return connect(server, database, statement_seconds=limit, read_only=read_only)
+
+    return open_session

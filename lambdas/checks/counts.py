@@ -237,7 +237,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         with bench.session(unit.database) as session:
             if not unit.bounds:
                 measured = count_all(session, relation, (first, last))
-                return Measurement(unit.id, Status.OK, measured)
+                return _uncompared(unit, measured)
             buckets = Buckets(**unit.detail["buckets"])
             counted = count_standing(
                 session, relation, unit.detail["horizon"], buckets, (first, last)
@@ -254,6 +254,13 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     findings = _findings(counted, bounds, first, buckets)
     status = Status.WRONG if findings else Status.OK
     return Measurement(unit.id, status, measured, findings, notes)
+
+
+def _uncompared(unit: Unit, measured: dict[str, int]) -> Measurement:
+    """Rows that were to be compared, and that the source's reader could not read, prove nothing."""
+    if unit.detail["unread"]:
+        return Measurement(unit.id, Status.UNMEASURED, measured, notes=(unit.why,))
+    return Measurement(unit.id, Status.OK, measured)
 
 
 @dataclass(frozen=True)
@@ -279,6 +286,7 @@ class _Bounded:
     each: Sequence[Bound] = ()
     columns: str = ""
     horizon: int | None = None
+    unread: bool = False
 
 
 def _unit(
@@ -289,7 +297,12 @@ def _unit(
     bounded: _Bounded | None = None,
     exempt: str = "",
 ) -> Unit:
-    detail: dict[str, Any] = {"relation": asdict(relation), "blocks": list(blocks)}
+    unread = bounded is not None and bounded.unread
+    detail: dict[str, Any] = {
+        "relation": asdict(relation),
+        "blocks": list(blocks),
+        "unread": unread,
+    }
     bounds = {}
     if bounded is not None and bounded.total is not None and bounded.buckets is not None:
         bounds = {STANDING: bounded.total}
@@ -322,7 +335,8 @@ def _bounded(survey: Survey, database: SurveyedDatabase, relation: Relation) -> 
         found: Mapping[str, Any] = reading["databases"].get(database.name, {})
         if key not in found.get("rows", {}):
             reason = found.get("unread", {}).get(key) or found.get("closed")
-            return _Bounded(f"{reason or 'not on the source'} ({moment} the snapshot)")
+            why = f"{reason or 'not on the source'} ({moment} the snapshot)"
+            return _Bounded(why, unread=bool(reason))
     if not survey.read_twice(database):
         return _Bounded("the database was made anew on the source meanwhile")
     before = survey.before["databases"][database.name]["rows"][key]

@@ -9,6 +9,10 @@ from typing import Any
 from lambdas.domain.units import Claim, Measurement, Status, Unit
 
 REASONS_SHOWN = 20
+TEXTS_KEPT = 20
+TEXT_LENGTH = 500
+"""Bounds of what a result says, so that a relation of thousands of ranges stays far below the
+256 KiB of a state's output."""
 
 
 class Verdict(StrEnum):
@@ -103,7 +107,7 @@ def conclude(
     passed = judgement.verdict is Verdict.PASSED
     return Judgement(
         Verdict.INCONCLUSIVE if passed else judgement.verdict,
-        (f"the copy was not cleaned up and still costs money: {cleanup}", *judgement.reasons),
+        (f"the copy was not cleaned up; it may still cost money: {cleanup}", *judgement.reasons),
         judgement.results,
     )
 
@@ -159,10 +163,17 @@ def _result(group: Sequence[Unit], found: Sequence[Measurement | None]) -> Resul
         claim=claim,
         measured=dict(measured),
         expected=dict(unit.bounds),
-        findings=tuple(findings),
-        notes=tuple(notes),
+        findings=_kept(findings),
+        notes=_kept(notes),
         seconds=round(sum(measurement.seconds for measurement in done), 3),
     )
+
+
+def _kept(texts: Sequence[str]) -> tuple[str, ...]:
+    each = list(dict.fromkeys(text[:TEXT_LENGTH] for text in texts))
+    if len(each) <= TEXTS_KEPT:
+        return tuple(each)
+    return (*each[:TEXTS_KEPT], f"and {len(each) - TEXTS_KEPT} more")
 
 
 def _worst(statuses: Iterable[Status]) -> Status:
@@ -212,6 +223,7 @@ def _no_rows_compared(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _shown(reasons: Sequence[str]) -> tuple[str, ...]:
+    reasons = [reason[: 2 * TEXT_LENGTH] for reason in reasons]
     if len(reasons) <= REASONS_SHOWN:
         return tuple(reasons)
     return (*reasons[:REASONS_SHOWN], f"and {len(reasons) - REASONS_SHOWN} more, in the report")

@@ -11,6 +11,9 @@ from lambdas.domain.drill import Drill, decide, execution_from, target_faults, t
 from lambdas.observability import Event, logged
 from lambdas.settings import Settings, from_environment
 
+_NAMELESS = {"db_instance_id": "x"}
+"""Stands in for an identifier at fault, so that the other fields are looked at all the same."""
+
 
 @logged("PlanDrill")
 def handler(event: Event, _context: Any) -> Any:
@@ -31,19 +34,20 @@ def handler(event: Event, _context: Any) -> Any:
 def _plan(event: Event, settings: Settings, rds: Rds) -> tuple[Drill | None, list[str]]:
     document = event["input"]
     faults = requests.structural_faults(document)
-    if _at_fault("db_instance_id", faults) or not isinstance(document, dict):
+    if not isinstance(document, dict):
         return None, faults
     legal = {key: value for key, value in document.items() if not _at_fault(key, faults)}
+    if "db_instance_id" not in legal:
+        return None, faults + requests.contradictions(requests.parse({**legal, **_NAMELESS}))
     request = requests.parse(legal)
     instance = rds.find_instance(request.source)
     faults += requests.contradictions(request)
     faults += requests.baseline_faults(request, settings.source_secrets)
     faults += requests.source_faults(request, instance)
-    snapshot = None
+    snapshot = _existing_snapshot(request, rds)
+    if not request.takes_snapshot and (snapshot is None or instance is not None):
+        faults += requests.snapshot_faults(request, snapshot)
     if instance is not None:
-        snapshot = _existing_snapshot(request, rds)
-        if not request.takes_snapshot:
-            faults += requests.snapshot_faults(request, snapshot)
         faults += target_faults(request, settings, (snapshot or instance)["EngineVersion"])
     if faults or instance is None:
         return None, faults

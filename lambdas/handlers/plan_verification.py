@@ -16,9 +16,11 @@ from lambdas.settings import from_environment
 from lambdas.verification.batch import plan_units
 from lambdas.verification.survey import survey_copy
 
+RESERVE_SECONDS = 30
+
 
 @logged("PlanVerification")
-def handler(event: Event, _context: Any) -> Any:
+def handler(event: Event, context: Any) -> Any:
     """``{"plan_bucket", "plan_key", "copy", "batches", "units"}``; a retry keeps the first plan."""
     settings, drill = from_environment(os.environ), drill_from(event)
     evidence = Evidence(settings.evidence_bucket, drill.evidence)
@@ -26,7 +28,12 @@ def handler(event: Event, _context: Any) -> Any:
     items = evidence.find(documents.PLAN)
     if items is None:
         with_baseline = drill.baseline != BASELINE_NONE
-        databases, block_bytes = survey_copy(copy_sessions(address, settings, read_only=False))
+
+        def seconds_left() -> float:
+            return float(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
+
+        connect = copy_sessions(address, settings, seconds=seconds_left, read_only=False)
+        databases, block_bytes = survey_copy(connect)
         survey = Survey(
             databases=databases,
             baseline=drill.baseline,

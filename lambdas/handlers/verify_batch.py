@@ -28,17 +28,17 @@ def handler(event: Event, context: Any) -> Any:
     found = evidence.find(documents.findings(number))
     if found is None:
         with_baseline = drill.baseline != BASELINE_NONE
-        bench = Bench(
-            session=copy_sessions(CopyAddress(**event["copy"]), settings),
-            before=evidence.read(documents.BASELINE_BEFORE) if with_baseline else {},
-            after=evidence.read(documents.BASELINE_AFTER) if with_baseline else {},
-        )
-        units = [unit_from(document) for document in evidence.read(documents.batch(number))]
 
         def seconds_left() -> float:
             mine = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
             return float(min(mine, drill.seconds_left(datetime.now(UTC))))
 
+        bench = Bench(
+            session=copy_sessions(CopyAddress(**event["copy"]), settings, seconds=seconds_left),
+            before=evidence.read(documents.BASELINE_BEFORE) if with_baseline else {},
+            after=evidence.read(documents.BASELINE_AFTER) if with_baseline else {},
+        )
+        units = [unit_from(document) for document in evidence.read(documents.batch(number))]
         found = [to_document(item) for item in measure_batch(units, bench, seconds_left)]
         evidence.write(documents.findings(number), found)
     return {"batch": number, **Counter(str(measurement["status"]) for measurement in found)}

@@ -16,7 +16,7 @@ def test_it_is_caught(cloud: Cloud, slot: Slot, name: str) -> None:
 
     def do_damage(data: Path) -> None:
         assert damage.files is not None
-        hit.append(damage.files(data, cloud.binaries, "shop"))
+        hit.append(damage.files(data, cloud.binaries))
 
     slot.damage = do_damage if damage.files else None
     if damage.mishap is not None:

@@ -140,7 +140,7 @@ def test_expectations_decide_too(cloud: Cloud) -> None:
     assert run("< 100") == "DrillFailed"
 
 
-def test_a_table_that_the_reader_may_not_read_is_named_as_not_compared(cloud: Cloud) -> None:
+def test_a_table_that_the_reader_may_not_read_is_named_and_proves_nothing(cloud: Cloud) -> None:
     server = cloud.rds.instance(SOURCE).server
     assert server is not None
     with server.admin("shop") as cursor:
@@ -150,10 +150,11 @@ def test_a_table_that_the_reader_may_not_read_is_named_as_not_compared(cloud: Cl
     finally:
         with server.admin("shop") as cursor:
             cursor.execute("ALTER TABLE sales.orders DISABLE ROW LEVEL SECURITY")
-    assert ending.status == "SUCCEEDED", ending.cause
+    assert ending.error == "DrillInconclusive"
+    assert "sales.orders" in ending.cause
+    assert "42501" in ending.cause
     counts = {r["subject"]: r for r in report_of(cloud)["results"] if r["check"] == "counts"}
     assert counts["sales.orders"]["claim"] == "not compared"
-    assert "42501" in counts["sales.orders"]["notes"][0]
     assert counts['sales."Odd Näme"']["claim"] == "proven"
 
 
@@ -168,5 +169,4 @@ def test_a_reader_that_can_compare_nothing_leaves_it_inconclusive(cloud: Cloud) 
         with server.admin() as cursor:
             cursor.execute(f"GRANT pg_read_all_data TO {READER}")
     assert ending.error == "DrillInconclusive"
-    assert "no table's rows could be compared with the source" in ending.cause
     assert "42501" in ending.cause

@@ -119,7 +119,7 @@ def test_a_copy_that_can_not_be_deleted_is_a_failed_drill_loudly(cloud: Cloud) -
     cloud.ledger.faults.append(Fault("rds.DeleteDBInstance", "AccessDenied"))
     ending = cloud.run(DRILL)
     assert is_loud(ending)
-    assert "still costs money" in ending.cause
+    assert "may still cost money" in ending.cause
     assert "AccessDenied" in ending.cause
     assert len(leftovers(cloud)) == 1
 
