@@ -18,7 +18,7 @@ from lambdas.verification.survey import list_databases
 
 Connect = Callable[[str], AbstractContextManager[Session]]
 
-CATALOG_ATTEMPTS = 5
+CATALOG_ATTEMPTS = 10
 
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _NEWEST = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"

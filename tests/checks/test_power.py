@@ -34,6 +34,24 @@ _SETUP = (
     "CREATE TABLE gone.t (id int PRIMARY KEY)",
     "INSERT INTO gone.t SELECT generate_series(1, 10)",
     "GRANT SELECT ON refers TO tm_reader",
+    "CREATE RULE never AS ON DELETE TO lost DO INSTEAD NOTHING",
+    "CREATE TABLE child () INHERITS (lost)",
+    "CREATE STATISTICS pairs ON id, body FROM quiet",
+    "CREATE AGGREGATE total(int) (sfunc = add, stype = int, initcond = '0')",
+    "CREATE OPERATOR @+@ (LEFTARG = int, RIGHTARG = int, FUNCTION = add)",
+    "CREATE COLLATION plain (locale = 'C')",
+    "CREATE TEXT SEARCH CONFIGURATION words (COPY = simple)",
+    "CREATE CAST (mood AS int) WITH INOUT",
+    "CREATE FUNCTION fire() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
+    "CREATE EVENT TRIGGER watched ON ddl_command_end EXECUTE FUNCTION fire()",
+    "CREATE PUBLICATION news FOR TABLE quiet",
+    "CREATE FOREIGN DATA WRAPPER nowhere",
+    "CREATE SERVER far FOREIGN DATA WRAPPER nowhere OPTIONS (host 'far')",
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO tm_reader",
+    "COMMENT ON TABLE quiet IS 'a comment'",
+    "GRANT tm_nobody TO tm_reader",
+    "ALTER ROLE tm_nobody SET work_mem = '8MB'",
+    f"ALTER DATABASE {DATABASE} SET lock_timeout = '3s'",
 )
 
 
@@ -84,7 +102,7 @@ DAMAGES = {
         ("trigger public.quiet.touched is defined differently",),
     ),
     "a function dropped": Damage(
-        "DROP FUNCTION add", ("function public.add(integer,integer) is missing",)
+        "DROP FUNCTION add CASCADE", ("function public.add(integer,integer) is missing",)
     ),
     "a function changed": Damage(
         "CREATE OR REPLACE FUNCTION add(int, int) RETURNS int LANGUAGE sql AS 'SELECT $1 - $2'",
@@ -123,7 +141,57 @@ DAMAGES = {
         "ALTER SEQUENCE refers_n_seq INCREMENT 2",
         ("sequence public.refers_n_seq is defined differently",),
     ),
-    "a table dropped": Damage("DROP TABLE lost", ("table public.lost is missing",)),
+    "a rule dropped": Damage("DROP RULE never ON lost", ("rule public.lost.never is missing",)),
+    "a rule disabled": Damage(
+        "ALTER TABLE lost DISABLE RULE never", ("rule public.lost.never is defined differently",)
+    ),
+    "an inheritance ended": Damage(
+        "ALTER TABLE child NO INHERIT lost", ("inheritance public.child.1 is missing",)
+    ),
+    "statistics dropped": Damage("DROP STATISTICS pairs", ("statistics public.pairs is missing",)),
+    "an aggregate changed": Damage(
+        "CREATE OR REPLACE AGGREGATE total(int) (sfunc = add, stype = int, initcond = '1')",
+        ("aggregate public.total(integer) is defined differently",),
+    ),
+    "an operator dropped": Damage(
+        "DROP OPERATOR @+@ (int, int)", ("operator public.@+@(integer,integer) is missing",)
+    ),
+    "a collation dropped": Damage("DROP COLLATION plain", ("collation public.plain is missing",)),
+    "a text search configuration changed": Damage(
+        "ALTER TEXT SEARCH CONFIGURATION words DROP MAPPING FOR word",
+        ("text search configuration public.words is defined differently",),
+    ),
+    "a cast dropped": Damage(
+        "DROP CAST (mood AS int)", ("cast public.mood as integer is missing",)
+    ),
+    "an event trigger dropped": Damage(
+        "DROP EVENT TRIGGER watched", ("event trigger watched is missing",)
+    ),
+    "an event trigger disabled": Damage(
+        "ALTER EVENT TRIGGER watched DISABLE", ("event trigger watched is defined differently",)
+    ),
+    "a publication changed": Damage(
+        "ALTER PUBLICATION news DROP TABLE quiet", ("publication news is defined differently",)
+    ),
+    "a foreign server altered": Damage(
+        "ALTER SERVER far OPTIONS (SET host 'near')", ("foreign server far is defined differently",)
+    ),
+    "default privileges revoked": Damage(
+        "ALTER DEFAULT PRIVILEGES REVOKE SELECT ON TABLES FROM tm_reader", ("default privileges",)
+    ),
+    "a comment changed": Damage("COMMENT ON TABLE quiet IS 'another'", ("comment pg_class",)),
+    "a membership revoked": Damage(
+        "REVOKE tm_nobody FROM tm_reader",
+        ("membership tm_nobody of tm_reader is missing",),
+        "postgres",
+    ),
+    "a role's setting lost": Damage(
+        "ALTER ROLE tm_nobody RESET work_mem", ("setting 0 ",), "postgres"
+    ),
+    "a database's setting lost": Damage(
+        f"ALTER DATABASE {DATABASE} RESET lock_timeout", ("setting ",), "postgres"
+    ),
+    "a table dropped": Damage("DROP TABLE lost CASCADE", ("table public.lost is missing",)),
     "a schema dropped": Damage("DROP SCHEMA gone CASCADE", ("schema gone is missing",)),
     "an extension dropped": Damage(
         "DROP EXTENSION plpgsql CASCADE", ("extension plpgsql is missing",)

@@ -1,13 +1,24 @@
 """A source that is being written: what the writers did is never taken for damage."""
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from lambdas.checks import counts
 from lambdas.domain.units import Claim
 from lambdas.domain.verdict import Verdict
 from tests.checks import workload
-from tests.checks.sandwich import Source, assert_not_failed, results_of, sandwich
+from tests.checks.sandwich import (
+    Source,
+    assert_failed,
+    assert_not_failed,
+    results_of,
+    sandwich,
+    sessions,
+    taken,
+)
 from tests.checks.workload import writing
 
 RUNS = 12
@@ -45,3 +56,53 @@ def test_a_commit_that_is_not_yet_on_disk_is_waited_for(source: Source, database
 
     assert judgement.verdict is Verdict.PASSED, judgement.reasons
     assert results_of(judgement, "counts", database)["public.t"].measured["rows"] == 100
+
+
+@pytest.mark.parametrize("statement", ["VACUUM FULL t", "CLUSTER t USING t_pkey"])
+@pytest.mark.parametrize("before_the_copy", [True, False])
+def test_rows_that_move_to_other_blocks_are_compared_as_a_whole(
+    source: Source, database: str, statement: str, before_the_copy: bool
+) -> None:
+    source.run(
+        database,
+        "CREATE TABLE t (id int PRIMARY KEY, body text)",
+        "INSERT INTO t SELECT n, repeat('x', 200) FROM generate_series(1, 9000) n",
+        "DELETE FROM t WHERE id % 3 > 0 AND id < 6000",
+    )
+
+    def move() -> None:
+        source.run(database, statement)
+
+    with (
+        taken(source, meanwhile=move) if before_the_copy else taken(source, afterwards=move)
+    ) as found:
+        with found.restored() as copy:
+            judgement = found.judged(copy)
+            with copy.admin(database) as cursor:
+                cursor.execute("DELETE FROM t WHERE id = 8000")
+            damaged = found.judged(copy)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    result = results_of(judgement, "counts", database)["public.t"]
+    assert (result.claim, result.measured["rows"]) == (Claim.CONSISTENT, 5001)
+    assert_failed(damaged, f"{database}: public.t", "5,000 standing rows")
+
+
+def test_tables_that_come_and_go_do_not_keep_the_source_from_being_read(
+    source: Source, database: str
+) -> None:
+    """What is dropped while it is being listed or described is told by an error, or by NULL."""
+    source.run(database, *workload.SETUP)
+    login = sessions(source.server, source.reader)
+
+    with writing(source, database, 0, works=[workload.PASSING]):
+        readings = [source.read() for _ in range(8)]
+        with login(database) as session:
+            found = [counts.relations(session) for _ in range(100)]
+
+    assert not [text for reading in readings for text in _closed(reading)]
+    assert all(relation.size_bytes >= 0 for relations in found for relation in relations)
+
+
+def _closed(reading: Mapping[str, Any]) -> list[str]:
+    return [found["closed"] for found in reading["databases"].values() if found["closed"]]

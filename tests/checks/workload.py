@@ -196,6 +196,8 @@ def _long(_: Any, chance: random.Random) -> Sequence[str]:
     return ["BEGIN", f"DELETE FROM ledger WHERE {_some(chance)}", "SELECT pg_sleep(0.3)", "COMMIT"]
 
 
+PASSING: Work = _passing
+
 WORKS: tuple[Work, ...] = (
     _write,
     _write,
@@ -216,11 +218,11 @@ WORKS: tuple[Work, ...] = (
 
 
 @contextlib.contextmanager
-def writing(source: Source, database: str, seed: int) -> Iterator[None]:
-    """Write from several sessions until the block is left."""
+def writing(source: Source, database: str, seed: int, works: Sequence[Work] = ()) -> Iterator[None]:
+    """Write from several sessions until the block is left; by default a few kinds of work each."""
     stop = threading.Event()
     writers = [
-        threading.Thread(target=_write_on, args=(source, database, f"{seed}/{number}", stop))
+        threading.Thread(target=_write_on, args=(source, database, f"{seed}/{number}", works, stop))
         for number in range(WRITERS)
     ]
     for writer in writers:
@@ -233,10 +235,12 @@ def writing(source: Source, database: str, seed: int) -> Iterator[None]:
             writer.join()
 
 
-def _write_on(source: Source, database: str, seed: str, stop: threading.Event) -> None:
+def _write_on(
+    source: Source, database: str, seed: str, works: Sequence[Work], stop: threading.Event
+) -> None:
     chance = random.Random(seed)
-    # Each run leans on a few kinds of work, so that they meet often.
-    works = chance.sample(WORKS, 5)
+    # Each session leans on a few kinds of work, so that they meet often.
+    works = works or chance.sample(WORKS, 5)
     with contextlib.closing(source.server.connect_as_admin(database)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:

@@ -39,6 +39,14 @@ def strangers(cloud: Cloud) -> Cloud:
         ({"db_instance_id": 7}, ["db_instance_id: is of the wrong type"]),
         ({"db_instance_id": "-x-"}, ["db_instance_id: is not of the right form"]),
         ({"db_instance_id": "not-there"}, ["there is no instance not-there"]),
+        (
+            {"db_instance_id": "-bad", "mode": "snapshot", "baseline": "exact"},
+            ["db_instance_id: is not of the right form", "baseline: mode snapshot"],
+        ),
+        (
+            {"db_instance_id": "not-there", "recovery_point": {"snapshot_id": "never-made"}},
+            ["there is no instance not-there", "there is no snapshot never-made"],
+        ),
         ({"db_instance_id": "legacy-mysql"}, ["runs mysql"]),
         (
             {"db_instance_id": SOURCE, "recovery_point": {"snapshot_id": "of-another"}},

@@ -296,3 +296,15 @@ def test_a_bounded_sum_that_was_not_measured_is_inconclusive() -> None:
     judgement = _judge(Measurement(ORDERS.id, Status.OK, {"other": 1}))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert "rows were not measured" in judgement.reasons[0]
+
+
+def test_what_thousands_of_ranges_say_stays_small() -> None:
+    """A state's output ends at 256 KiB, and no Catch helps beyond it."""
+    ranges = [Unit(f"counts/{n}", "counts", "shop", "orders") for n in range(5000)]
+    refused = [
+        Measurement(unit.id, Status.UNMEASURED, notes=("x" * 5000, f"range {unit.id}"))
+        for unit in ranges
+    ]
+    judgement = judge(fold([REACHED, *ranges], [WAS_REACHED, *refused]))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert len(json.dumps(asdict(judgement))) < 30_000
