@@ -29,6 +29,9 @@ _ACL = """concat({0} IS NULL, (SELECT string_agg(concat_ws('/', a.grantor, a.gra
     a.privilege_type, a.is_grantable), ' ' ORDER BY a.grantor, a.grantee, a.privilege_type)
     FROM aclexplode({0}) a))"""
 
+# Queries and expressions as they are stored, not as text: to make that, PostgreSQL locks the tables
+# that they name, and fails on one that is being dropped.
+#
 # Each part gives: kind, name, definition, versions (the xmin of every catalog row it came from),
 # kin (the objects that have a say in its name and its definition, as far as _NAMES knows them).
 _DATABASE_OBJECTS = (
@@ -41,9 +44,12 @@ _DATABASE_OBJECTS = (
     SELECT {_KINDS}, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
            concat_ws('|', c.relkind, c.relpersistence, c.relowner,
                      c.relrowsecurity, c.relforcerowsecurity, c.relispartition, c.relreplident,
-                     pg_get_expr(c.relpartbound, c.oid), pg_get_partkeydef(c.oid),
+                     c.relpartbound::text,
+                     (SELECT to_jsonb(p) - 'partdefid'
+                        FROM pg_partitioned_table p WHERE p.partrelid = c.oid),
                      {_ACL.format("c.relacl")}, array_to_string(c.reloptions, ','),
-                     CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END,
+                     (SELECT r.ev_action::text FROM pg_rewrite r
+                       WHERE r.ev_class = c.oid AND r.rulename = '_RETURN'),
                      (SELECT concat_ws(',', s.seqtypid::regtype, s.seqstart, s.seqincrement,
                              s.seqmin, s.seqmax, s.seqcycle)
                         FROM pg_sequence s WHERE s.seqrelid = c.oid)),
@@ -56,12 +62,13 @@ _DATABASE_OBJECTS = (
      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND c.relpersistence <> 't'
        AND {_USER_SCHEMAS}
     """,
-    # indisready has a third state of its own, which PostgreSQL 13 writes in place.
+    # The states of an index that is being made are more than two, and PostgreSQL 13 writes them in
+    # place.
     f"""
     SELECT 'index', quote_ident(n.nspname) || '.' || quote_ident(t.relname) || '.'
                     || quote_ident(c.relname),
-           concat_ws('|', pg_get_indexdef(c.oid), i.indisvalid, i.indisclustered,
-                     i.indisreplident),
+           concat_ws('|', c.relam, array_to_string(c.reloptions, ','),
+                     to_jsonb(i) - ARRAY['indisready', 'indislive']),
            concat_ws(',', i.xmin, c.xmin), ARRAY[t.oid, c.oid]
       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
       JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace n ON n.oid = t.relnamespace
@@ -72,7 +79,7 @@ _DATABASE_OBJECTS = (
                      || quote_ident(a.attname),
            concat_ws('|', a.attnum, format_type(a.atttypid, a.atttypmod), a.attnotnull,
                      a.attidentity, a.attgenerated, a.attstorage, a.attcollation::regcollation,
-                     {_ACL.format("a.attacl")}, pg_get_expr(d.adbin, d.adrelid)),
+                     {_ACL.format("a.attacl")}, d.adbin::text),
            concat_ws(',', a.xmin, d.xmin), ARRAY[c.oid, d.oid]
       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
       JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -84,9 +91,7 @@ _DATABASE_OBJECTS = (
     SELECT 'constraint', quote_ident(n.nspname) || '.'
                          || coalesce(quote_ident(c.relname), quote_ident(t.typname)) || '.'
                          || quote_ident(o.conname),
-           concat_ws('|', pg_get_constraintdef(o.oid), o.convalidated, o.condeferrable,
-                     o.condeferred),
-           o.xmin::text, ARRAY[o.conrelid, o.contypid, o.confrelid, o.oid]
+           to_jsonb(o)::text, o.xmin::text, ARRAY[o.conrelid, o.contypid, o.confrelid, o.oid]
       FROM pg_constraint o JOIN pg_namespace n ON n.oid = o.connamespace
       LEFT JOIN pg_class c ON c.oid = o.conrelid LEFT JOIN pg_type t ON t.oid = o.contypid
      WHERE coalesce(c.relpersistence, 'p') <> 't' AND {_USER_SCHEMAS}
@@ -94,7 +99,7 @@ _DATABASE_OBJECTS = (
     f"""
     SELECT 'trigger', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.'
                       || quote_ident(t.tgname),
-           concat_ws('|', pg_get_triggerdef(t.oid), t.tgenabled), t.xmin::text,
+           to_jsonb(t)::text, t.xmin::text,
            ARRAY[c.oid, t.oid]
       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
       JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -123,7 +128,7 @@ _DATABASE_OBJECTS = (
     SELECT 'policy', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.'
                      || quote_ident(p.polname),
            concat_ws('|', p.polcmd, p.polpermissive, array_to_string(p.polroles, ','),
-                     pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),
+                     p.polqual::text, p.polwithcheck::text),
            p.xmin::text, ARRAY[c.oid, p.oid]
       FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
       JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_USER_SCHEMAS}
@@ -131,8 +136,9 @@ _DATABASE_OBJECTS = (
     f"""
     SELECT 'rule', quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.'
                    || quote_ident(r.rulename),
-           concat_ws('|', pg_get_ruledef(r.oid), r.ev_enabled), r.xmin::text,
-           ARRAY[c.oid, r.oid]
+           concat_ws('|', r.ev_type, r.is_instead, r.ev_enabled, r.ev_qual::text,
+                     r.ev_action::text),
+           r.xmin::text, ARRAY[c.oid, r.oid]
       FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
       JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE r.rulename <> '_RETURN' AND {_USER_SCHEMAS}
@@ -147,7 +153,7 @@ _DATABASE_OBJECTS = (
     """,
     f"""
     SELECT 'statistics', quote_ident(n.nspname) || '.' || quote_ident(s.stxname),
-           concat_ws('|', pg_get_statisticsobjdef(s.oid), s.stxowner), s.xmin::text,
+           to_jsonb(s)::text, s.xmin::text,
            ARRAY[s.oid, s.stxrelid]
       FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE {_USER_SCHEMAS}
     """,

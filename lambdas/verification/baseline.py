@@ -6,8 +6,6 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
 
-from psycopg2 import errorcodes
-
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.checks import catalog, counts
 from lambdas.checks.shape import Relation
@@ -17,8 +15,6 @@ from lambdas.errors import DatabaseUnreachable, QueryFailed
 from lambdas.verification.survey import list_databases
 
 Connect = Callable[[str], AbstractContextManager[Session]]
-
-CATALOG_ATTEMPTS = 10
 
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _NEWEST = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
@@ -97,7 +93,7 @@ def _read_database(
         with connect(name) as session:
             found["oid"], found["version"] = session.row(_IDENTITY, doing="looking it up")
             try:
-                found["objects"] = _objects(session)
+                found["objects"] = catalog.database_objects(session)
             except QueryFailed as error:
                 found["closed"] = f"the source's catalog could not be read: {error}"
             if kind == BASELINE_EXACT:
@@ -109,17 +105,6 @@ def _read_database(
     except (DatabaseUnreachable, QueryFailed) as error:
         found["closed"] = f"the source could not be read: {error}"
     return found
-
-
-def _objects(session: Session) -> list[list[str]]:
-    """What is dropped while it is being described is an internal error to PostgreSQL."""
-    for _ in range(CATALOG_ATTEMPTS - 1):
-        try:
-            return catalog.database_objects(session)
-        except QueryFailed as error:
-            if error.sqlstate != errorcodes.INTERNAL_ERROR:
-                raise
-    return catalog.database_objects(session)
 
 
 def _count(
