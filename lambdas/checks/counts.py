@@ -13,7 +13,7 @@ the same pass (see :mod:`lambdas.checks.fingerprint`).
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
 
 from psycopg2 import sql
@@ -224,8 +224,9 @@ def plan(survey: Survey) -> Iterator[Unit]:
             if exempt:
                 yield _unit(survey, database.name, relation, (0, None), exempt=exempt)
                 continue
-            bounded = _bounded(survey, database, relation)
-            for blocks in block_ranges(relation.size_bytes, survey.block_bytes):
+            ranges = list(block_ranges(relation.size_bytes, survey.block_bytes))
+            bounded = _within(_bounded(survey, database, relation), ranges)
+            for blocks in ranges:
                 yield _unit(survey, database.name, relation, blocks, bounded)
 
 
@@ -342,6 +343,19 @@ def _bounded(survey: Survey, database: SurveyedDatabase, relation: Relation) -> 
     before = survey.before["databases"][database.name]["rows"][key]
     after = survey.after["databases"][database.name]["rows"][key]
     return _compared(before, after, survey.before["horizon"])
+
+
+def _within(bounded: _Bounded, ranges: Sequence[tuple[int, int | None]]) -> _Bounded:
+    """Without bounds by bucket where the copy's ranges reach beyond the source's buckets.
+
+    The last bucket is open. Where the source's size was an estimate (a lock was held) it may span
+    several ranges of the copy, and none of them could be held against it.
+    """
+    buckets = bounded.buckets
+    if buckets is None or ranges[-1][0] < buckets.blocks_each * buckets.number:
+        return bounded
+    why = "the table grew beyond what the first reading expected; its rows are compared as a whole"
+    return replace(bounded, why=why, claim=Claim.CONSISTENT, each=())
 
 
 def _compared(before: Mapping[str, Any], after: Mapping[str, Any], horizon: int) -> _Bounded:
