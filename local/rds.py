@@ -6,7 +6,6 @@ copy, deleting stops and removes it. Statuses take time and pass through RDS's o
 thread of their own, as they do at AWS. Error codes are those of the RDS API reference.
 """
 
-import contextlib
 import functools
 import json
 import re
@@ -15,7 +14,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -541,26 +540,15 @@ class EmbeddedRds(RDSBackend):
     def _new_folder(self, what: str) -> Path:
         return self.folder / f"{what}-{next(self._numbers)}"
 
-    # moto answers a missing snapshot with a code that RDS does not use.
     def describe_db_snapshots(self, *arguments: Any, **options: Any) -> list[DBSnapshot]:
-        """As RDS, with its error code."""
-        with _real_code("DBSnapshotNotFoundFault", "DBSnapshotNotFound"), self._lock:
+        """As RDS."""
+        with self._lock:
             return list(super().describe_db_snapshots(*arguments, **options))
 
     def describe_db_instances(self, *arguments: Any, **options: Any) -> list[DBInstance]:
         """As RDS."""
         with self._lock:
             return list(super().describe_db_instances(*arguments, **options))
-
-
-@contextlib.contextmanager
-def _real_code(code: str, real: str) -> Iterator[None]:
-    try:
-        yield
-    except RDSClientError as error:
-        if error.code != code:
-            raise
-        raise RDSClientError(real, error.message) from None
 
 
 def _parameters(rds: EmbeddedRds, instance: EmbeddedInstance) -> dict[str, str]:

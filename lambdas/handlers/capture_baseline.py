@@ -5,13 +5,12 @@ from typing import Any
 
 from lambdas.adapters.evidence import Evidence
 from lambdas.adapters.source import source_sessions
+from lambdas.budget import seconds_left
 from lambdas.domain.documents import BASELINE_BEFORE
 from lambdas.domain.drill import drill_from
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 from lambdas.verification.baseline import read_source, totals
-
-RESERVE_SECONDS = 30
 
 
 @logged("CaptureBaseline")
@@ -21,7 +20,7 @@ def handler(event: Event, context: Any) -> Any:
     evidence = Evidence(settings.evidence_bucket, drill.evidence)
     reading = evidence.find(BASELINE_BEFORE)
     if reading is None:
-        seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+        seconds = seconds_left(context)
         reading = read_source(source_sessions(drill.source, settings), drill.baseline, seconds)
         evidence.write(BASELINE_BEFORE, reading)
     return totals(reading)

@@ -5,9 +5,9 @@ from typing import Any
 
 from lambdas.adapters.evidence import Evidence
 from lambdas.adapters.source import source_sessions
+from lambdas.budget import seconds_left
 from lambdas.domain.documents import BASELINE_AFTER, BASELINE_BEFORE
 from lambdas.domain.drill import drill_from
-from lambdas.handlers.capture_baseline import RESERVE_SECONDS
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 from lambdas.verification.baseline import read_source, totals
@@ -21,7 +21,7 @@ def handler(event: Event, context: Any) -> Any:
     reading = evidence.find(BASELINE_AFTER)
     if reading is None:
         first = evidence.read(BASELINE_BEFORE)
-        seconds = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+        seconds = seconds_left(context)
         connect = source_sessions(drill.source, settings)
         reading = read_source(connect, drill.baseline, seconds, first)
         evidence.write(BASELINE_AFTER, reading)

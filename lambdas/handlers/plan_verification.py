@@ -2,10 +2,12 @@
 
 import os
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from lambdas.adapters.copy import copy_address, copy_sessions
 from lambdas.adapters.evidence import Evidence
+from lambdas.budget import seconds_left
 from lambdas.checks.shape import Survey
 from lambdas.domain import documents
 from lambdas.domain.drill import drill_from
@@ -15,8 +17,6 @@ from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 from lambdas.verification.batch import plan_units
 from lambdas.verification.survey import survey_copy
-
-RESERVE_SECONDS = 30
 
 
 @logged("PlanVerification")
@@ -29,10 +29,8 @@ def handler(event: Event, context: Any) -> Any:
     if items is None:
         with_baseline = drill.baseline != BASELINE_NONE
 
-        def seconds_left() -> float:
-            return float(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
-
-        connect = copy_sessions(address, settings, seconds=seconds_left, read_only=False)
+        seconds = partial(seconds_left, context)
+        connect = copy_sessions(address, settings, seconds=seconds, read_only=False)
         databases, block_bytes = survey_copy(connect)
         survey = Survey(
             databases=databases,

@@ -7,6 +7,7 @@ from typing import Any
 
 from lambdas.adapters.copy import CopyAddress, copy_sessions
 from lambdas.adapters.evidence import Evidence
+from lambdas.budget import seconds_left
 from lambdas.checks.shape import Bench
 from lambdas.domain import documents
 from lambdas.domain.drill import drill_from
@@ -15,8 +16,6 @@ from lambdas.domain.units import to_document, unit_from
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 from lambdas.verification.batch import measure_batch
-
-RESERVE_SECONDS = 30
 
 
 @logged("VerifyBatch")
@@ -29,16 +28,15 @@ def handler(event: Event, context: Any) -> Any:
     if found is None:
         with_baseline = drill.baseline != BASELINE_NONE
 
-        def seconds_left() -> float:
-            mine = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-            return float(min(mine, drill.seconds_left(datetime.now(UTC))))
+        def seconds() -> float:
+            return min(seconds_left(context), drill.seconds_left(datetime.now(UTC)))
 
         bench = Bench(
-            session=copy_sessions(CopyAddress(**event["copy"]), settings, seconds=seconds_left),
+            session=copy_sessions(CopyAddress(**event["copy"]), settings, seconds=seconds),
             before=evidence.read(documents.BASELINE_BEFORE) if with_baseline else {},
             after=evidence.read(documents.BASELINE_AFTER) if with_baseline else {},
         )
         units = [unit_from(document) for document in evidence.read(documents.batch(number))]
-        found = [to_document(item) for item in measure_batch(units, bench, seconds_left)]
+        found = [to_document(item) for item in measure_batch(units, bench, seconds)]
         evidence.write(documents.findings(number), found)
     return {"batch": number, **Counter(str(measurement["status"]) for measurement in found)}
