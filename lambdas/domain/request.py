@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
-from lambdas.domain import ownership
+from lambdas.domain import ownership, schema
 
 SCHEMA_FILE = Path(__file__).parents[2] / "statemachine" / "input.schema.json"
 
@@ -29,9 +28,7 @@ RECOVERY_NEW = "new"
 RECOVERY_NAMED = "named"
 RECOVERY_LATEST = "latest"
 
-_LIMITS = frozenset(
-    {"minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "maxProperties"}
-)
+_WHOLE = 'the input must be a JSON object such as {"db_instance_id": "my-database"}'
 
 _NO_NEW_SNAPSHOT = frozenset({"stopped", "stopping", "deleting", "failed", "restore-error"})
 
@@ -68,8 +65,7 @@ class Request:
 
 def structural_faults(document: Any) -> list[str]:
     """Every fault that the schema finds, in words."""
-    found = sorted(_validator().iter_errors(document), key=lambda e: [str(p) for p in e.path])
-    return list(dict.fromkeys(fault for error in found for fault in _in_words(error)))
+    return schema.faults(_validator(), document, _WHOLE)
 
 
 def parse(document: Mapping[str, Any]) -> Request:
@@ -204,55 +200,3 @@ def _recovery_point(value: Any) -> RecoveryPoint:
     if "snapshot_id" in value:
         return RecoveryPoint(RECOVERY_NAMED, value["snapshot_id"].lower())
     return RecoveryPoint(RECOVERY_LATEST, value["latest"])
-
-
-def _in_words(error: ValidationError) -> list[str]:
-    where, schema = _field(error), cast(dict[str, Any], error.schema)
-    wanted, given = cast(Any, error.validator_value), cast(Any, error.instance)
-    if error.validator == "required":
-        missing = [name for name in wanted if name not in given]
-        return [f"{_join(where, name)}: is missing; {_hint(schema, name)}" for name in missing]
-    if error.validator == "additionalProperties" and wanted is False:
-        known = schema["properties"]
-        unknown = [name for name in given if name not in known]
-        return [
-            f"{_join(where, str(name))}: unknown field; known are {', '.join(known)}"
-            for name in unknown
-        ]
-    if not where:
-        return ['the input must be a JSON object such as {"db_instance_id": "my-database"}']
-    return [f"{where}: {_complaint(str(error.validator))}; it is {_description(error)}"]
-
-
-def _complaint(validator: str) -> str:
-    if validator in _LIMITS:
-        return "is out of range"
-    if validator == "type":
-        return "is of the wrong type"
-    return "is not of the right form" if validator == "pattern" else "is not allowed"
-
-
-def _field(error: ValidationError) -> str:
-    name = ""
-    for part in error.absolute_path:
-        name += f"[{part}]" if isinstance(part, int) else (f".{part}" if name else str(part))
-    return name
-
-
-def _join(where: str, name: str) -> str:
-    return f"{where}.{name}" if where else name
-
-
-def _hint(schema: Mapping[str, Any], name: str) -> str:
-    return f"it is {schema['properties'][name].get('description', 'required')}"
-
-
-def _description(error: ValidationError) -> str:
-    """The nearest description on the way down to the part of the schema that failed."""
-    schema: Any = _validator().schema
-    nearest = ""
-    for part in error.absolute_schema_path:
-        schema = schema[part]
-        if isinstance(schema, dict) and isinstance(schema.get("description"), str):
-            nearest = schema["description"]
-    return nearest
