@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from lambdas.errors import InvalidSettings
 
@@ -11,6 +12,9 @@ MAX_POLL_SECONDS = 15  # the lag that the pacing promises; see domain/pacing.py
 
 TLS_MODES = ("verify-full", "verify-ca", "require", "disable")
 """libpq's ``sslmode``; the first is the default."""
+
+RDS_CA_FILE = Path(__file__).parent / "certificates" / "rds-global-bundle.pem"
+"""Whom TLS trusts by default; see the README beside it."""
 
 _PREFIX = re.compile(r"(?=.{1,12}\Z)[a-z](?:-?[a-z0-9])*")
 
@@ -60,7 +64,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         copy_security_group_ids=reader.words("TM_COPY_SECURITY_GROUP_IDS"),
         copy_parameter_groups=reader.mapping("TM_COPY_PARAMETER_GROUPS"),
         tls_mode=reader.choice("TM_TLS_MODE", TLS_MODES),
-        tls_ca_file=reader.text("TM_TLS_CA_FILE", ""),
+        tls_ca_file=reader.text("TM_TLS_CA_FILE", str(RDS_CA_FILE)),
     )
     reader.raise_faults()
     return settings

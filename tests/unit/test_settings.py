@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from lambdas.errors import InvalidSettings
-from lambdas.settings import MAX_POLL_SECONDS, Settings, from_environment
+from lambdas.settings import MAX_POLL_SECONDS, RDS_CA_FILE, Settings, from_environment
 
 REQUIRED = [
     "TM_STACK",
@@ -35,7 +35,9 @@ def test_a_deployment_that_sets_only_what_it_must_gets_the_defaults(
     assert (found.deadline_minutes, found.teardown_minutes) == (360, 240)
     assert found.poll_seconds == MAX_POLL_SECONDS
     assert found.source_secrets == found.copy_parameter_groups == {}
-    assert found.copy_instance_class == found.tls_ca_file == ""
+    assert found.copy_instance_class == ""
+    assert found.tls_ca_file == str(RDS_CA_FILE)
+    assert RDS_CA_FILE.is_file()
 
 
 def test_what_is_set_is_read(environment: dict[str, str]) -> None:
