@@ -2,7 +2,7 @@
 
 import functools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ Event = dict[str, Any]
 Handler = Callable[[Event, Any], Any]
 
 logger = Logger(service="time-machine", log_uncaught_exceptions=False)
-metrics = Metrics(namespace="RdsTimeMachine", service="time-machine")
+_metrics = Metrics(namespace="RdsTimeMachine", service="time-machine")
 
-__all__ = ["Event", "MetricUnit", "logged", "logger", "metrics"]
+__all__ = ["Event", "logged", "logger", "write_metrics"]
 
 
 def logged(state: str) -> Callable[[Handler], Handler]:
@@ -30,13 +30,8 @@ def logged(state: str) -> Callable[[Handler], Handler]:
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
         def run(event: Event, context: Any) -> Any:
-            drill, execution = event.get("drill") or {}, event.get("execution") or {}
-            logger.append_keys(
-                state=state,
-                drill=drill.get("id") or execution.get("name"),
-                execution=drill.get("execution") or execution.get("id"),
-                request_id=getattr(context, "aws_request_id", None),
-            )
+            request_id = getattr(context, "aws_request_id", None)
+            logger.append_keys(state=state, request_id=request_id, **_correlation(event))
             logger.info("state started")
             try:
                 result = handler(event, context)
@@ -55,6 +50,35 @@ def logged(state: str) -> Callable[[Handler], Handler]:
     return decorate
 
 
+def _correlation(event: Any) -> dict[str, Any]:
+    """The drill and its execution: of a state's event, or of EventBridge's about an execution."""
+    drill, execution, detail = (_part(event, name) for name in ("drill", "execution", "detail"))
+    return {
+        "drill": drill.get("id") or execution.get("name") or detail.get("name"),
+        "execution": drill.get("execution") or execution.get("id") or detail.get("executionArn"),
+    }
+
+
+def _part(event: Any, name: str) -> dict[str, Any]:
+    found = event.get(name) if isinstance(event, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
 def _innermost_line(error: BaseException) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def write_metrics(values: Mapping[str, float], **dimensions: str) -> None:
+    """Write metrics into the log, whence CloudWatch takes them.
+
+    Args:
+        values: by name; a name that ends in ``Seconds`` has that unit, any other is a count.
+        dimensions: what they are of, besides the service.
+    """
+    for name, text in dimensions.items():
+        _metrics.add_dimension(name, text)
+    for name, value in values.items():
+        unit = MetricUnit.Seconds if name.endswith("Seconds") else MetricUnit.Count
+        _metrics.add_metric(name, unit, value)
+    _metrics.flush_metrics()

@@ -8,7 +8,6 @@ thread of their own, as they do at AWS. Error codes are those of the RDS API ref
 
 import functools
 import json
-import re
 import secrets
 import shutil
 import threading
@@ -23,24 +22,23 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from moto.rds.exceptions import (
     DBInstanceNotFoundError,
     InvalidParameterCombination,
-    InvalidParameterValue,
     RDSClientError,
 )
 from moto.rds.models import DBInstance, DBSnapshot, MasterUserSecret, RDSBackend
 from psycopg2 import sql
 
 from local.postgres import HOST, Binaries, PostgresFailed, PostgresServer
+from local.refusals import (
+    refuse_bad_instance,
+    refuse_bad_snapshot,
+    refuse_deletion,
+    refuse_restore,
+    refuse_snapshot_deletion,
+    refuse_unusable,
+)
 
-INSTANCE_NAME_LENGTH = 63
 INSTANCE_QUOTA = 40
 SNAPSHOT_QUOTA = 100
-
-_INSTANCE_NAME = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9])*")
-_INSTANCE_CLASS = re.compile(
-    r"db\.(?:(?:t3|t4g)\.(?:micro|small|medium|large|2?xlarge)"
-    r"|(?:m5|m6g|m6i|m7g|m7i|r5|r6g|r6i|r7g|r8g)\.(?:large|\d*xlarge))"
-)
-_DELETABLE_WITHOUT_SNAPSHOT_ONLY = {"failed", "incompatible-restore", "incompatible-network"}
 
 MASTER = "postgres"
 """RDS's default master user. It is a member of ``rds_superuser``, not a superuser."""
@@ -128,6 +126,10 @@ class ManagedSecret(MasterUserSecret):
         """The reset is over."""
         self._status = "active"
 
+    def _generate_secret_tags(self) -> list[dict[str, str]]:
+        """As RDS sets it; moto would name it after our class."""
+        return [{"Key": "aws:rds:primaryDBInstanceArn", "Value": self.resource.arn}]
+
     def _generate_secret_string(self) -> str:
         return json.dumps({"username": MASTER, "password": self._password})
 
@@ -169,7 +171,7 @@ class EmbeddedRds(RDSBackend):
         """Start a new server with RDS's roles."""
         options = dict(db_kwargs.items())
         name = options["db_instance_identifier"]
-        self._refuse_bad_instance(name, options)
+        refuse_bad_instance(self, self.instance_quota, name, options)
         password = options.pop("master_user_password", None)
         options["engine_version"] = options.get("engine_version") or self.binaries.version
         instance = EmbeddedInstance(self, self._new_folder("instance"), **options)
@@ -189,16 +191,8 @@ class EmbeddedRds(RDSBackend):
         wish = dict(overrides.items())
         name = wish["db_instance_identifier"]
         snapshot = self._snapshot(from_snapshot_id)
-        self._refuse_bad_instance(name, wish)
-        if wish.get("manage_master_user_password"):
-            raise InvalidParameterCombination(
-                "ManageMasterUserPassword isn't supported for the engine postgres on restore."
-            )
-        if snapshot.status != "available":
-            raise RDSClientError(
-                "InvalidDBSnapshotState",
-                f"The snapshot {from_snapshot_id} is not in the available state.",
-            )
+        refuse_bad_instance(self, self.instance_quota, name, wish)
+        refuse_restore(snapshot, wish)
         source = snapshot.database
         tags = wish.get("tags")
         instance = EmbeddedInstance(
@@ -235,7 +229,7 @@ class EmbeddedRds(RDSBackend):
     ) -> DBInstance:
         """Reset the master password into a managed secret; other changes are moto's."""
         instance = self._instance(db_instance_identifier)
-        self._refuse_state(instance, {"available", "storage-optimization"})
+        refuse_unusable(instance)
         wish = dict(db_kwargs.items())
         if wish.get("manage_master_user_password"):
             if instance.manage_master_user_password:
@@ -260,29 +254,9 @@ class EmbeddedRds(RDSBackend):
     ) -> DBInstance:
         """Stop and remove the server, and its secret with it."""
         instance = self._instance(db_instance_identifier)
-        if instance.deletion_protection:
-            raise InvalidParameterCombination(
-                "Cannot delete protected DB Instance, please disable deletion protection and try"
-                " again."
-            )
-        if not skip_final_snapshot and not final_db_snapshot_identifier:
-            raise InvalidParameterCombination(
-                "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
-            )
-        if skip_final_snapshot and final_db_snapshot_identifier:
-            raise InvalidParameterCombination(
-                "FinalDBSnapshotIdentifier can't be specified with SkipFinalSnapshot."
-            )
-        if not skip_final_snapshot and instance.status in _DELETABLE_WITHOUT_SNAPSHOT_ONLY:
-            raise RDSClientError(
-                "InvalidDBInstanceState",
-                f"Instance {db_instance_identifier} can only be deleted with SkipFinalSnapshot.",
-            )
-        if instance.status == "deleting":
-            raise RDSClientError(
-                "InvalidDBInstanceState",
-                f"Instance {db_instance_identifier} is already being deleted.",
-            )
+        refuse_deletion(
+            instance, skip_final=bool(skip_final_snapshot), final=final_db_snapshot_identifier
+        )
         if final_db_snapshot_identifier:
             self.create_db_snapshot(db_instance_identifier, final_db_snapshot_identifier)
         instance.status = "deleting"
@@ -303,19 +277,8 @@ class EmbeddedRds(RDSBackend):
     ) -> DBSnapshot:
         """Copy the running server's files; the source shows ``backing-up`` meanwhile."""
         instance = self._instance(db_instance_identifier)
-        if db_snapshot_identifier in self.database_snapshots:
-            raise RDSClientError(
-                "DBSnapshotAlreadyExists",
-                f"Cannot create the snapshot because one named {db_snapshot_identifier} exists.",
-            )
-        manual = [s for s in self.database_snapshots.values() if s.snapshot_type == "manual"]
-        if snapshot_type == "manual" and len(manual) >= self.snapshot_quota:
-            raise RDSClientError(
-                "SnapshotQuotaExceeded",
-                "The request cannot be processed because it would exceed the maximum number of"
-                " snapshots.",
-            )
-        self._refuse_state(instance, {"available", "storage-optimization"})
+        refuse_bad_snapshot(self, self.snapshot_quota, db_snapshot_identifier, snapshot_type)
+        refuse_unusable(instance)
         snapshot = DBSnapshot(
             self, instance, db_snapshot_identifier, snapshot_type, tags, original_created_at
         )
@@ -332,10 +295,7 @@ class EmbeddedRds(RDSBackend):
     def delete_db_snapshot(self, db_snapshot_identifier: str) -> DBSnapshot:
         """Remove the files too."""
         snapshot = self._snapshot(db_snapshot_identifier)
-        if snapshot.status != "available":
-            raise RDSClientError(
-                "InvalidDBSnapshotState", f"The snapshot is in the {snapshot.status} state."
-            )
+        refuse_snapshot_deletion(snapshot)
         del self.database_snapshots[db_snapshot_identifier]
         shutil.rmtree(snapshot.folder, ignore_errors=True)
         return snapshot
@@ -492,7 +452,7 @@ class EmbeddedRds(RDSBackend):
         instance.busy = threading.Thread(target=run, name=str(uuid.uuid4()), daemon=True)
         instance.busy.start()
 
-    # What is refused
+    # What is there, or not
 
     def _instance(self, name: str) -> EmbeddedInstance:
         found = self.databases.get(name)
@@ -505,37 +465,6 @@ class EmbeddedRds(RDSBackend):
         if found is None:
             raise RDSClientError("DBSnapshotNotFound", f"DBSnapshot not found: {name}")
         return found
-
-    def _refuse_state(self, instance: EmbeddedInstance, allowed: set[str]) -> None:
-        if instance.status not in allowed:
-            raise RDSClientError(
-                "InvalidDBInstanceState",
-                f"Instance {instance.db_instance_identifier} is not in a state that allows this:"
-                f" {instance.status}.",
-            )
-
-    def _refuse_bad_instance(self, name: str, wish: dict[str, Any]) -> None:
-        if not _INSTANCE_NAME.fullmatch(name) or len(name) > INSTANCE_NAME_LENGTH:
-            raise InvalidParameterValue(
-                f"The parameter DBInstanceIdentifier is not a valid identifier: {name}"
-            )
-        if name in self.databases:
-            raise RDSClientError("DBInstanceAlreadyExists", "DB instance already exists")
-        if len(self.databases) >= self.instance_quota:
-            raise RDSClientError(
-                "InstanceQuotaExceeded", "The quota of DB instances in this region is used up."
-            )
-        instance_class = wish.get("db_instance_class")
-        if instance_class and not _INSTANCE_CLASS.fullmatch(instance_class):
-            raise InvalidParameterValue(f"Invalid DB Instance class: {instance_class}")
-        subnet_group = wish.get("db_subnet_group_name")
-        if subnet_group and subnet_group not in self.subnet_groups:
-            raise RDSClientError(
-                "DBSubnetGroupNotFoundFault", f"DB subnet group {subnet_group} does not exist."
-            )
-        group = wish.get("db_parameter_group_name")
-        if group and not group.startswith("default.") and group not in self.db_parameter_groups:
-            raise RDSClientError("DBParameterGroupNotFound", f"DBParameterGroup not found: {group}")
 
     def _new_folder(self, what: str) -> Path:
         return self.folder / f"{what}-{next(self._numbers)}"

@@ -11,12 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas import errors
 
-_CLIENT = Config(
-    connect_timeout=5,
-    read_timeout=25,
-    retries={"mode": "standard", "total_max_attempts": 2},
-)
+_CLIENT = Config(connect_timeout=5, read_timeout=25)
+
+QUICK = 2
 """The state machine does the patient retries; one quick second try saves it a state."""
+
+PATIENT = 5
+"""Attempts of what no state machine tries again; the waits between them end within 15 seconds."""
 
 _ERRORS: dict[str, type[errors.TimeMachineError]] = {
     "Throttling": errors.Throttled,
@@ -46,15 +47,17 @@ _ERRORS: dict[str, type[errors.TimeMachineError]] = {
     "NoSuchKey": errors.NotFound,
     "NoSuchBucket": errors.NotFound,
     "ResourceNotFoundException": errors.NotFound,
+    "ExecutionDoesNotExist": errors.NotFound,
     "DBInstanceAlreadyExists": errors.NameTaken,
     "DBSnapshotAlreadyExists": errors.NameTaken,
 }
 
 
 @cache
-def client(service: str) -> Any:
+def client(service: str, attempts: int = QUICK) -> Any:
     """The client of a service, made once and kept while the function stays warm."""
-    return boto3.client(service, config=_CLIENT)
+    retries = Config(retries={"mode": "standard", "total_max_attempts": attempts})
+    return boto3.client(service, config=_CLIENT.merge(retries))
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from lambdas.adapters.postgres import Server, Session, connect
-from lambdas.adapters.rds import Rds, tags_of
+from lambdas.adapters.rds import Rds
 from lambdas.adapters.secrets import read_credentials
 from lambdas.domain import ownership
-from lambdas.domain.ownership import Owner
+from lambdas.domain.ownership import Owner, tags_of
 from lambdas.errors import ResourceBusy
 from lambdas.settings import Settings
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from lambdas.adapters.aws import client, errors_in_our_words
 from lambdas.domain import ownership
-from lambdas.domain.ownership import Owner
+from lambdas.domain.ownership import Owner, tags_of
 from lambdas.domain.phases import DELETING
 from lambdas.errors import NameTaken, NotFound
 
@@ -192,11 +192,6 @@ class Rds:
                 )
         except NotFound:
             return
-
-
-def tags_of(resource: Mapping[str, Any]) -> dict[str, str]:
-    """The tags that ``describe`` already returned; ``ListTagsForResource`` is never needed."""
-    return {tag["Key"]: tag.get("Value", "") for tag in resource.get("TagList", [])}
 
 
 def _tag_list(tags: Tags) -> list[Any]:

@@ -25,13 +25,27 @@ def drill_name(prefix: str, source: str, execution_arn: str, started_at: datetim
         A legal instance identifier, hence a legal snapshot identifier too.
     """
     stamp = started_at.strftime("%Y%m%d-%H%M%S")
-    digest = hashlib.sha256(f"{execution_arn}\n{source}".encode()).hexdigest()[:6]
+    digest = _digest(source, execution_arn)
     room = INSTANCE_NAME_LENGTH - len(f"{prefix}--{stamp}-{digest}")
     shortened = source[: max(room, 0)].strip("-").lower()
     parts = [part for part in (prefix, shortened, stamp, digest) if part]
     return re.sub(r"-{2,}", "-", "-".join(parts)).lower()
 
 
+def is_drill_name(name: str, prefix: str, source: str, execution_arn: str) -> bool:
+    """Whether :func:`drill_name` could have made ``name`` for this execution and source.
+
+    RDS hands tags on (``CopyDBSnapshot`` with ``CopyTags``), so a person's copy of a snapshot of
+    ours may carry every tag of ours. It can't carry the name.
+    """
+    name, digest = name.lower(), _digest(source, execution_arn)
+    return name.startswith(f"{prefix.lower()}-") and name.endswith(f"-{digest}")
+
+
 def evidence_folder(source: str, started_at: datetime, name: str) -> str:
     """The S3 key prefix of a drill's evidence, by source and date, without a slash at the end."""
     return f"drills/{source}/{started_at.strftime('%Y/%m/%d')}/{name}"
+
+
+def _digest(source: str, execution_arn: str) -> str:
+    return hashlib.sha256(f"{execution_arn}\n{source}".encode()).hexdigest()[:6]

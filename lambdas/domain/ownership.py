@@ -1,9 +1,12 @@
 """Whether a thing is ours. Every destructive call goes through here; unsure means no."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from lambdas.domain.naming import is_drill_name
 from lambdas.errors import NameTaken, NotOurs
 
 STACK = "time-machine:stack"
@@ -12,11 +15,16 @@ SOURCE = "time-machine:source"
 ROLE = "time-machine:role"
 EXPIRES_AT = "time-machine:expires-at"
 VERDICT = "time-machine:verdict"
+HOLD = "time-machine:hold"
+"""A person's: a snapshot with it is never deleted, whatever its value says."""
 
 RESERVED_TAG_PREFIXES = ("time-machine:", "aws:", "rds:")
 
 ROLE_SNAPSHOT = "snapshot"
 ROLE_COPY = "copy"
+
+_EXECUTION_ARN = re.compile(r"arn:aws[\w-]*:states:[\w-]+:\d{12}:execution:[^\s:/]+:[^\s:/]+")
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,26 @@ def why_not_ours(owner: Owner, role: str, name: str, tags: Mapping[str, str]) ->
     return ""
 
 
+def why_not_of_any_drill(
+    stack: str, prefix: str, role: str, name: str, tags: Mapping[str, str]
+) -> str:
+    """As :func:`why_not_ours`, for whichever drill of this deployment the tags name.
+
+    The drill must be an execution, and the name one that it gave.
+    """
+    owner = Owner(stack, prefix, tags.get(DRILL, ""), tags.get(SOURCE, ""))
+    reason = why_not_ours(owner, role, name, tags)
+    if reason:
+        return reason
+    if not owner.source:
+        return f"the tag {SOURCE} of {name} is empty"
+    if not _EXECUTION_ARN.fullmatch(owner.drill):
+        return f"the tag {DRILL} of {name} is not an execution"
+    if not is_drill_name(name, prefix, owner.source, owner.drill):
+        return f"{name} is not a name that its drill gives"
+    return ""
+
+
 def require_adoptable(owner: Owner, role: str, name: str, tags: Mapping[str, str]) -> None:
     """Allow a retried step to go on with what its first try made.
 
@@ -84,4 +112,19 @@ def snapshot_expiry(started_at: datetime, retention_days: int) -> datetime:
 
 def utc_text(moment: datetime) -> str:
     """An aware time as ``2026-11-22T09:44:33Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).strftime(_TIME)
+
+
+def expiry_of(tags: Mapping[str, str]) -> datetime | None:
+    """The end of the life of a thing; None when it has none that we wrote."""
+    text = tags.get(EXPIRES_AT, "")
+    try:
+        moment = datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return moment if utc_text(moment) == text else None
+
+
+def tags_of(resource: Mapping[str, Any]) -> dict[str, str]:
+    """The tags that ``describe`` already returned; ``ListTagsForResource`` is never needed."""
+    return {tag["Key"]: tag.get("Value", "") for tag in resource.get("TagList", [])}

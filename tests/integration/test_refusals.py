@@ -7,7 +7,7 @@ import pytest
 
 from local.cloud import SOURCE, Cloud
 from local.rds import INSTANCE_QUOTA, MASTER, SNAPSHOT_QUOTA
-from tests.integration.observing import names, refused, take_snapshot, wait_until_gone
+from tests.integration.observing import names, refused, take_snapshot, wait_until_gone, watch
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
@@ -172,3 +172,38 @@ def test_what_is_not_there_is_not_found(rds: "RDSClient", what: str) -> None:
     code, call = NOT_THERE[what]
     with refused(code):
         call(rds)
+
+
+def test_an_automated_snapshot_is_not_deleted_by_hand(cloud: Cloud, rds: "RDSClient") -> None:
+    automated = cloud.take_automated_snapshot()
+    try:
+        with refused("InvalidDBSnapshotState"):
+            rds.delete_db_snapshot(DBSnapshotIdentifier=automated)
+        assert automated in _snapshots(rds)
+    finally:
+        del cloud.rds.database_snapshots[automated]
+
+
+@pytest.mark.usefixtures("visible")
+def test_a_snapshot_that_is_being_taken_is_not_deleted(cloud: Cloud, rds: "RDSClient") -> None:
+    _snapshot(rds, "young")
+    with refused("InvalidDBSnapshotState"):
+        rds.delete_db_snapshot(DBSnapshotIdentifier="young")
+    cloud.rds.wait_until(SOURCE, "available")
+    watch(lambda: cloud.rds.database_snapshots["young"].status, lambda now: now == "available")
+    rds.delete_db_snapshot(DBSnapshotIdentifier="young")
+    assert _snapshots(rds) == [SNAPSHOT]
+
+
+def test_snapshots_are_listed_in_pages_that_a_caller_may_make_smaller(
+    cloud: Cloud, rds: "RDSClient"
+) -> None:
+    for number in range(22):
+        take_snapshot(cloud, SOURCE, f"page-{number:02d}")
+    first = rds.describe_db_snapshots(MaxRecords=20)
+    rest = rds.describe_db_snapshots(MaxRecords=20, Marker=first["Marker"])
+    listed = [s["DBSnapshotIdentifier"] for s in first["DBSnapshots"] + rest["DBSnapshots"]]
+    assert (len(first["DBSnapshots"]), "Marker" in rest) == (20, False)
+    assert sorted(listed) == sorted(_snapshots(rds))
+    for number in range(22):
+        rds.delete_db_snapshot(DBSnapshotIdentifier=f"page-{number:02d}")

@@ -96,3 +96,21 @@ def test_every_line_tells_state_drill_and_execution(
     _succeeds(event, None)
     told = {(line["state"], line["drill"], line["execution"]) for line in _lines(log)}
     assert told == {("PlanDrill", drill, "arn:1")}
+
+
+def test_an_event_of_eventbridge_is_told_by_the_execution_that_it_is_about(
+    log: io.StringIO,
+) -> None:
+    _succeeds({"detail-type": "x", "detail": {"executionArn": "arn:1", "name": "nightly-1"}}, None)
+    told = {(line["drill"], line["execution"]) for line in _lines(log)}
+    assert told == {("nightly-1", "arn:1")}
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"drill": None}, {"drill": "x", "detail": []}, [], "text", 5, None]
+)
+def test_an_event_of_no_drill_is_logged_without_one(log: io.StringIO, event: Any) -> None:
+    """The sweeper's, or what somebody typed: the handler is to refuse it, not the log."""
+    _succeeds(EVENT, None)
+    assert _succeeds(event, None) == {"saw": event, "context": None}
+    assert [line.get("drill") for line in _lines(log)[2:]] == [None, None]

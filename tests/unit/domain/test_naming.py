@@ -4,10 +4,10 @@ import re
 from datetime import UTC, datetime
 from string import ascii_letters, digits
 
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain.naming import drill_name, evidence_folder
+from lambdas.domain.naming import drill_name, evidence_folder, is_drill_name
 
 NOW = datetime(2026, 11, 22, 9, 44, 33, tzinfo=UTC)
 
@@ -77,3 +77,18 @@ def test_a_long_source_keeps_its_beginning_in_the_name() -> None:
 
 def test_evidence_lies_by_source_and_date() -> None:
     assert evidence_folder("orders", NOW, "tm-orders-1") == "drills/orders/2026/11/22/tm-orders-1"
+
+
+@settings(deadline=None)
+@given(prefixes, sources, executions, moments)
+def test_a_name_is_known_again_by_its_execution_and_source(
+    prefix: str, source: str, execution: str, started_at: datetime
+) -> None:
+    name = drill_name(prefix, source, execution, started_at)
+    assert is_drill_name(name, prefix, source, execution)
+    assert is_drill_name(name.upper(), prefix, source, execution)
+    for other in (f"{name}-2", f"{name}x", f"x{name}", source, prefix):
+        assert not is_drill_name(other, prefix, source, execution)
+    assert not is_drill_name(name, prefix, source, f"{execution}0")
+    assert not is_drill_name(name, prefix, f"{source}0", execution)
+    assert not is_drill_name(name, f"{prefix}x", source, execution)
