@@ -24,12 +24,14 @@ import boto3
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.rds.models import rds_backends
+from moto.sns.models import sns_backends
 from psycopg2 import sql
 
 from local import guardian
 from local.calls import Ledger, note_calls
 from local.dump import Loaded, load
 from local.functions import Functions
+from local.paging import paged_snapshots
 from local.postgres import Binaries, PostgresFailed, find_binaries
 from local.rds import MASTER, EmbeddedRds, Tempo
 from local.stepfunctions import completed_interpreter, fill_placeholders
@@ -38,10 +40,16 @@ REGION = "eu-central-1"
 PREFIX = "tm"
 STACK = "embedded"
 BUCKET = "time-machine-evidence"
+VERDICT_TOPIC = "time-machine-verdicts"
 SOURCE = "shop-production"
 READER = "tm_reader"
 SUBNET_GROUP = "tm-quarantine"
 SECURITY_GROUP = "sg-0123456789abcdef0"
+INTEGRATIONS = {
+    "S3GetObject": "arn:aws:states:::s3:getObject",
+    "SnsPublish": "arn:aws:states:::sns:publish",
+}
+"""Placeholders for what Step Functions calls itself; the partition differs between AWSs."""
 STATE_MACHINES = Path(__file__).parents[1] / "statemachine"
 
 FINAL = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
@@ -58,6 +66,15 @@ class Ending:
     execution_arn: str
 
 
+@dataclass(frozen=True)
+class SentNotice:
+    """A notice as the topic got it; ``attributes`` are what subscriptions filter by."""
+
+    subject: str
+    message: str
+    attributes: dict[str, str]
+
+
 @dataclass
 class Cloud:
     """One embedded cloud; made by :func:`embedded_cloud`."""
@@ -68,7 +85,10 @@ class Cloud:
     functions: Functions
     ledger: Ledger
     state_machine_arn: str = ""
+    verdict_topic_arn: str = ""
+    bucket: str = BUCKET
     secrets: list[str] = field(default_factory=list)
+    source_secrets: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         """A client of the embedded AWS."""
@@ -101,8 +121,8 @@ class Cloud:
         answer = self.client("secretsmanager").create_secret(
             Name=f"{name}-reader", SecretString=json.dumps({"username": READER, "password": reader})
         )
-        known = json.loads(os.environ["TM_SOURCE_SECRETS"])
-        os.environ["TM_SOURCE_SECRETS"] = json.dumps({**known, name: answer["ARN"]})
+        self.source_secrets[name] = str(answer["ARN"])
+        os.environ["TM_SOURCE_SECRETS"] = json.dumps(self.source_secrets)
 
     def take_automated_snapshot(self, name: str = SOURCE) -> str:
         """The daily backup that RDS would have taken of a source; waits until it is there."""
@@ -161,9 +181,26 @@ class Cloud:
     def evidence(self) -> dict[str, bytes]:
         """Every document of the evidence bucket, by key."""
         client = self.client("s3")
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-        return {key: client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
+        return {key: client.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys}
+
+    def notices(self) -> list[SentNotice]:
+        """What was published to the topic of verdicts, in order."""
+        topic = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics[self.verdict_topic_arn]
+        return [
+            SentNotice(
+                str(subject),
+                message,
+                {name: attribute["Value"] for name, attribute in attributes.items()},
+            )
+            for _, message, subject, attributes, _ in topic.sent_notifications
+        ]
+
+    def create_verdict_topic(self) -> None:
+        """The topic of verdicts, as the state machine knows it."""
+        answer = self.client("sns").create_topic(Name=VERDICT_TOPIC)
+        self.verdict_topic_arn = str(answer["TopicArn"])
 
     def _secret(self) -> str:
         password = secrets.token_urlsafe(20)
@@ -180,10 +217,13 @@ def embedded_cloud(
     on_snapshot: Callable[[Path], None] | None = None,
     checksums: bool = True,
     folder: Path | None = None,
+    deploy: Callable[[Cloud], None] | None = None,
 ) -> Iterator[Cloud]:
     """The embedded cloud, deployed; stops every server and removes every file at the end.
 
     Args:
+        deploy: makes everything that a drill needs; by default a deployment by hand, whose
+            functions share the settings of :func:`deployment`.
         on_snapshot: called with the data folder of each snapshot taken, to damage it.
         folder: where its files go; a temporary one of its own by default.
     """
@@ -198,11 +238,12 @@ def embedded_cloud(
                 "AWS_ACCESS_KEY_ID": "embedded",
                 "AWS_SECRET_ACCESS_KEY": "embedded",
                 "POWERTOOLS_SERVICE_NAME": "time-machine",
-                **deployment(),
+                **({} if deploy else deployment()),
             }
             stack.enter_context(_environment(environment))
             binaries = find_binaries(root)
             stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
+            stack.enter_context(paged_snapshots())
             # The interpreter logs each failed state; the execution tells it too.
             logging.getLogger("moto").setLevel(logging.CRITICAL)
             functions = Functions(DEFAULT_ACCOUNT_ID, REGION)
@@ -214,7 +255,7 @@ def embedded_cloud(
             rds_backends[DEFAULT_ACCOUNT_ID][REGION] = rds
             stack.callback(rds.shut_down)
             cloud = Cloud(root, binaries, rds, functions, ledger)
-            _deploy(cloud)
+            (deploy or _deploy)(cloud)
             yield cloud
     finally:
         if folder is None:
@@ -293,10 +334,14 @@ def _deploy(cloud: Cloud) -> None:
         ],
     )
     os.environ["TM_COPY_PARAMETER_GROUPS"] = json.dumps({major: group})
+    cloud.create_verdict_topic()
     definition = (STATE_MACHINES / "drill.asl.json").read_text(encoding="utf-8")
+    known = {**INTEGRATIONS, "VerdictTopic": cloud.verdict_topic_arn}
     cloud.state_machine_arn = cloud.client("stepfunctions").create_state_machine(
         name="time-machine-drill",
-        definition=fill_placeholders(definition, cloud.functions.arn),
+        definition=fill_placeholders(
+            definition, lambda name: known.get(name) or cloud.functions.arn(name)
+        ),
         roleArn=f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/time-machine",
     )["stateMachineArn"]
 

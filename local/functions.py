@@ -2,24 +2,49 @@
 
 As at AWS: the payload and the answer go through JSON, an exception becomes a document with
 ``errorMessage`` and ``errorType``, and a function may not see what another left in memory of its
-event. One process runs them all, so their environments are one.
+event. One process runs them all: a function that has an environment of its own runs alone.
 """
 
+import contextlib
 import importlib
 import json
+import os
 import re
+import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.calls import enter_function
 
 TIMEOUT_SECONDS = 900
+SETTINGS = "TM_"
+"""How the variables begin that a deployment sets."""
 
 Hook = Callable[[str, Any], None]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function as it is deployed.
+
+    Attributes:
+        name: how hooks, invocations and the ledger of calls know it.
+        handler: such as ``lambdas.handlers.plan_drill.handler``.
+        environment: its own variables; None for those of the process.
+        role_arn: whom its calls are made as.
+    """
+
+    arn: str
+    name: str
+    handler: str
+    timeout_seconds: int = TIMEOUT_SECONDS
+    memory_mib: int = 512
+    environment: Mapping[str, str] | None = None
+    role_arn: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,8 +54,8 @@ class Context:
     function_name: str
     invoked_function_arn: str
     aws_request_id: str
-    memory_limit_in_mb: int = 512
-    _ends_at: float = field(default_factory=lambda: time.monotonic() + TIMEOUT_SECONDS)
+    memory_limit_in_mb: int
+    _ends_at: float
 
     def get_remaining_time_in_millis(self) -> int:
         """Until the function is ended."""
@@ -39,9 +64,11 @@ class Context:
 
 @dataclass
 class Functions:
-    """The functions by state name.
+    """The functions by ARN.
 
     Attributes:
+        find: the function of an ARN; by default the ARN ends with the state's name, and all have
+            the environment of the process.
         before: called with the state and the event before each invocation; may raise, as a broken
             function would.
         invocations: state, event and answer of each finished invocation.
@@ -49,6 +76,7 @@ class Functions:
 
     account: str
     region: str
+    find: Callable[[str], Function] | None = None
     before: Hook | None = None
     invocations: list[tuple[str, Any, Any]] = field(default_factory=list)
 
@@ -58,13 +86,14 @@ class Functions:
 
     def invoke(self, function_name: str, payload: bytes) -> dict[str, Any]:
         """Lambda's ``Invoke`` with a parsed ``Payload``."""
-        state = function_name.rpartition(":")[2]
-        event = json.loads(payload)
-        enter_function(state)
+        function = (self.find or _of_state)(function_name)
+        state, event = function.name, json.loads(payload)
         try:
             if self.before is not None:
                 self.before(state, event)
-            answer = json.loads(json.dumps(self._handler(state)(event, self._context(state))))
+            enter_function(state, function.role_arn)
+            with _environment(function):
+                answer = json.loads(json.dumps(_handler(function)(event, _context(function))))
         except Exception as error:  # noqa: BLE001 -- as Lambda does
             return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": _as_document(error)}
         finally:
@@ -72,13 +101,48 @@ class Functions:
         self.invocations.append((state, json.loads(payload), answer))
         return {"StatusCode": 200, "Payload": answer}
 
-    def _handler(self, state: str) -> Callable[[Any, Any], Any]:
-        module = importlib.import_module(f"lambdas.handlers.{module_name(state)}")
-        handler: Callable[[Any, Any], Any] = module.handler
-        return handler
 
-    def _context(self, state: str) -> Context:
-        return Context(state, self.arn(state), str(uuid.uuid4()))
+def _of_state(arn: str) -> Function:
+    state = arn.rpartition(":")[2]
+    return Function(arn, state, f"lambdas.handlers.{module_name(state)}.handler")
+
+
+def _handler(function: Function) -> Callable[[Any, Any], Any]:
+    module, _, name = function.handler.rpartition(".")
+    handler: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), name)
+    return handler
+
+
+def _context(function: Function) -> Context:
+    ends_at = time.monotonic() + function.timeout_seconds
+    return Context(function.name, function.arn, str(uuid.uuid4()), function.memory_mib, ends_at)
+
+
+_alone = threading.Lock()
+
+
+@contextlib.contextmanager
+def _environment(function: Function) -> Iterator[None]:
+    """The function's own variables for as long as it runs, and no settings but those."""
+    if function.environment is None:
+        yield
+        return
+    with _alone:
+        before = {name: os.environ.get(name) for name in (*_settings(), *function.environment)}
+        for name in _settings():
+            del os.environ[name]
+        os.environ.update(function.environment)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
+
+def _settings() -> list[str]:
+    return [name for name in os.environ if name.startswith(SETTINGS)]
 
 
 def module_name(state: str) -> str:

@@ -1,26 +1,40 @@
 """moto's Step Functions interpreter, completed where it is not yet whole.
 
-It lacks a JSONata evaluator, does not escape the strings that it hands to one, and sleeps through
-retries in real time. Each repair is small and goes in through the interpreter's own seams.
+It lacks a JSONata evaluator, does not escape the strings that it hands to one, sleeps through
+retries in real time, and asks nobody whether the machine's role may do what it does. Each repair
+is small and goes in through the interpreter's own seams.
 """
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
 
+from botocore.exceptions import ClientError
 from jsonata import Jsonata
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval import (
+    resource_eval_s3,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
+    distributed_iteration_component as distributed,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_sns,
+)
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
     WaitFunction,
 )
 from moto.stepfunctions.parser.asl.eval import states, variable_store
 from moto.stepfunctions.parser.asl.jsonata import jsonata
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
+from local.calls import Call, act_as, denial, denied_as
 from local.functions import Functions
 
 
@@ -43,8 +57,10 @@ def completed_interpreter(
         env.program_state_event.wait(wait_seconds / wait_speed)
 
     def invoke(parameters: dict[str, Any], region: str, state_credentials: Any) -> dict[str, Any]:
-        del region, state_credentials
-        return functions.invoke(parameters["FunctionName"], parameters["Payload"])
+        del region
+        name = parameters["FunctionName"]
+        _require(Call("", "lambda.Invoke", {"FunctionName": name}, state_credentials.role_arn))
+        return functions.invoke(name, parameters["Payload"])
 
     clock = type("Clock", (), {"sleep": staticmethod(sleep)})
     with contextlib.ExitStack() as stack:
@@ -55,22 +71,41 @@ def completed_interpreter(
             (lambda_eval_utils, "_invoke_lambda_function", invoke),
             (retrier_decl, "time", clock),
             (WaitFunction, "_wait_interval", wait),
+            (state_task_service_sns, "boto_client_for", _client_of_machine),
+            (resource_eval_s3, "boto_client_for", _client_of_machine),
+            (distributed.DistributedIterationComponent, "_map_run", _map_run),
         ):
             stack.enter_context(patch.object(target, name, value))
         yield
 
 
 def fill_placeholders(definition: str, values: Callable[[str], str]) -> str:
-    """Put a function's ARN for each ``${State}``; they stand only inside strings."""
-    document = json.loads(definition, object_hook=lambda found: _filled(found, values))
-    return json.dumps(document)
+    """Put a value for each ``${Name}``; they stand only inside strings."""
+    return re.sub(r"\$\{(\w+)\}", lambda found: values(found[1]), definition)
 
 
-def _filled(found: dict[str, Any], values: Callable[[str], str]) -> dict[str, Any]:
-    resource = found.get("Resource", "")
-    if isinstance(resource, str) and resource.startswith("${"):
-        found["Resource"] = values(resource[2:-1])
-    return found
+def _require(call: Call) -> None:
+    why = denial(call)
+    if why:
+        error: Any = {"Code": denied_as(call.service), "Message": why}
+        raise ClientError({"Error": error}, call.operation.partition(".")[2])
+
+
+def _client_of_machine(region: str, service: str, state_credentials: Any = None) -> Any:
+    client = boto_client_for(region=region, service=service, state_credentials=state_credentials)
+    act_as(client, state_credentials.role_arn)
+    return client
+
+
+_run_map = distributed.DistributedIterationComponent._map_run
+
+
+def _map_run(component: Any, env: Any, eval_input: Any) -> None:
+    """At AWS each item of a Distributed Map is an execution that the machine's role starts."""
+    machine = env.states.context_object.context_object_data["StateMachine"]["Id"]
+    role_arn = env.aws_execution_details.role_arn
+    _require(Call("", "stepfunctions.StartExecution", {"stateMachineArn": machine}, role_arn))
+    _run_map(component, env=env, eval_input=eval_input)
 
 
 def _evaluate(expression: str) -> Any:

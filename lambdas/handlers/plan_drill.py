@@ -5,7 +5,7 @@ from typing import Any
 
 from lambdas.adapters.evidence import Evidence
 from lambdas.adapters.rds import Rds
-from lambdas.domain import documents
+from lambdas.domain import documents, notice
 from lambdas.domain import request as requests
 from lambdas.domain.drill import Drill, decide, execution_from, target_faults, to_document
 from lambdas.observability import Event, logged
@@ -17,18 +17,27 @@ _NAMELESS = {"db_instance_id": "x"}
 
 @logged("PlanDrill")
 def handler(event: Event, _context: Any) -> Any:
-    """``{"accepted", "cause", "drill"}``; a refused input names every fault in ``cause``."""
+    """``{"accepted", "outcome", "drill"}``; a refused input's outcome names every fault."""
     settings = from_environment(os.environ)
     drill, faults = _plan(event, settings, Rds())
     if drill is None:
-        return {
-            "accepted": False,
-            "cause": "The input was refused: " + "; ".join(faults),
-            "drill": None,
-        }
+        return {"accepted": False, "outcome": _refusal(event, faults), "drill": None}
     evidence = Evidence(settings.evidence_bucket, drill.evidence)
     evidence.write(documents.REQUEST, event["input"])
-    return {"accepted": True, "cause": "", "drill": to_document(drill)}
+    return {"accepted": True, "outcome": None, "drill": to_document(drill)}
+
+
+def _refusal(event: Event, faults: list[str]) -> dict[str, Any]:
+    """What the execution ends with, in the shape that PublishReport would give it."""
+    document, cause = event["input"], "The input was refused: " + "; ".join(faults)
+    source = document.get("db_instance_id") if isinstance(document, dict) else None
+    told = notice.of_refusal(source, cause, event["execution"]["id"])
+    return {
+        "verdict": notice.REFUSED,
+        "mode": "",
+        "headline": cause,
+        "notice": told.document(),
+    }
 
 
 def _plan(event: Event, settings: Settings, rds: Rds) -> tuple[Drill | None, list[str]]:

@@ -7,37 +7,42 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from lambdas.adapters.evidence import Evidence
+from lambdas.adapters.inventory import Inventory
 from lambdas.adapters.rds import Rds
-from lambdas.domain import documents, manifest
+from lambdas.domain import documents, inventory, manifest, measures, notice
 from lambdas.domain.drill import Drill, drill_from, moment
 from lambdas.domain.failure import in_words
 from lambdas.domain.ownership import VERDICT
 from lambdas.domain.request import MODE_DRILL
 from lambdas.domain.verdict import Judgement, Verdict, conclude, judgement_from
-from lambdas.errors import NotFound, NotOurs
-from lambdas.observability import Event, MetricUnit, logged, logger, metrics
+from lambdas.errors import NotFound, NotOurs, TimeMachineError
+from lambdas.observability import Event, logged, logger, write_metrics
 from lambdas.settings import from_environment
 
 REASONS_IN_OUTPUT = 5
+SNAPSHOTS_IN_REPORT = 50
 
 
 @logged("PublishReport")
 def handler(event: Event, _context: Any) -> Any:
-    """What the execution ends with: verdict, headline, reasons, durations, where the report is."""
+    """What the execution ends with: verdict, headline, reasons, durations, report, notice."""
     settings, drill = from_environment(os.environ), drill_from(event)
     evidence = Evidence(settings.evidence_bucket, drill.evidence)
     report = evidence.find(documents.REPORT)
     if report is None:
         report = _publish(event, drill, evidence, moment(event["now"]))
+    page = evidence.location(documents.PAGE)
     return {
         "verdict": report["verdict"],
+        "mode": drill.mode,
         "headline": report["headline"],
         "reasons": report["reasons"][:REASONS_IN_OUTPUT],
         "durations_seconds": report["durations_seconds"],
         "rto_seconds": report["rto_seconds"],
         "snapshot_id": drill.snapshot_id,
         "report": evidence.location(documents.REPORT),
-        "page": evidence.location(documents.PAGE),
+        "page": page,
+        "notice": notice.of_report(report, page).document(),
     }
 
 
@@ -47,6 +52,7 @@ def _publish(event: Event, drill: Drill, evidence: Evidence, now: datetime) -> d
     report = manifest.build(drill, judgement, event["marks"], event["snapshot"], cleanup, now)
     if drill.snapshot_is_new and drill.mode == MODE_DRILL:
         _tag_verdict(drill, judgement.verdict)
+    report |= _snapshots(drill)
     evidence.write_page(documents.PAGE, render(report))
     evidence.write(documents.REPORT, report)
     _measure(drill, report)
@@ -74,17 +80,20 @@ def _tag_verdict(drill: Drill, verdict: Verdict) -> None:
         logger.warning("the verdict was not tagged", reason=str(error))
 
 
+def _snapshots(drill: Drill) -> dict[str, Any]:
+    """``snapshots`` of the source, or why they could not be listed; that changes no verdict."""
+    try:
+        found = list(Inventory().snapshots(drill.source))
+    except TimeMachineError as error:
+        logger.warning("the snapshots were not listed", reason=str(error))
+        return {"snapshots": [], "snapshots_missing": str(error)}
+    ours = inventory.rows(found, stack=drill.stack, prefix=drill.prefix)
+    return {"snapshots": ours[:SNAPSHOTS_IN_REPORT], "snapshots_missing": ""}
+
+
 def _measure(drill: Drill, report: dict[str, Any]) -> None:
-    metrics.add_dimension("source", drill.source)
-    for verdict in Verdict:
-        happened = float(report["verdict"] == verdict)
-        metrics.add_metric(f"Drill{verdict.title()}", MetricUnit.Count, happened)
-    metrics.add_metric("CleanupFailed", MetricUnit.Count, float(not report["cleanup"]["done"]))
-    metrics.add_metric("RowsVerified", MetricUnit.Count, float(report["totals"]["rows"]))
-    metrics.add_metric("DrillSeconds", MetricUnit.Seconds, report["durations_seconds"]["total"])
-    if report["rto_seconds"] is not None:
-        metrics.add_metric("RtoSeconds", MetricUnit.Seconds, report["rto_seconds"])
-    metrics.flush_metrics()
+    write_metrics(measures.of_source(report), stack=drill.stack, source=drill.source)
+    write_metrics(measures.of_deployment(report), stack=drill.stack)
 
 
 def render(report: dict[str, Any]) -> str:

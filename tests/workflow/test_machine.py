@@ -13,8 +13,10 @@ import pytest
 from jsonata import Jsonata
 
 from lambdas import errors
+from local.cloud import INTEGRATIONS as CALLS_OF_AWS
 from local.cloud import STATE_MACHINES
 from local.functions import module_name
+from stacks.spec import BESIDE
 
 ROOT = Path(__file__).parents[2]
 MACHINE_FILE = STATE_MACHINES / "drill.asl.json"
@@ -23,6 +25,13 @@ STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 WITHIN_MAP: dict[str, dict[str, Any]] = STATES["VerifyBatches"]["ItemProcessor"]["States"]
 ALL_STATES = {**STATES, **WITHIN_MAP}
 TASKS = {name: state for name, state in ALL_STATES.items() if state["Type"] == "Task"}
+INTEGRATIONS = {"NotifyPeople": "${SnsPublish}"}
+"""The tasks that call AWS themselves; every other one is a function of its name."""
+FUNCTIONS = {name: state for name, state in TASKS.items() if name not in INTEGRATIONS}
+OUTSIDE = {spec.module for spec in BESIDE}
+"""Handlers of functions that are not states."""
+PIPELINE_LIMIT_SECONDS = 7 * 24 * 3600
+"""CodePipeline gives a Step Functions action up after 7 days, and lets the execution go on."""
 KNOWN_TO_BE_LEGAL = re.compile(r'Seconds is "{%.*%}"|Field "InputType" not allowed')
 """statelint knows neither JSONata in a Wait's Seconds nor the ReaderConfig of a JSON array; both
 are in the Step Functions developer guide ("Wait workflow state", "ItemReader")."""
@@ -48,24 +57,46 @@ def ways_on(state: dict[str, Any]) -> set[str]:
 
 
 def test_each_task_has_a_handler_of_its_name() -> None:
-    for name, state in TASKS.items():
+    for name, state in FUNCTIONS.items():
         assert state["Resource"] == f"${{{name}}}"
         assert callable(importlib.import_module(f"lambdas.handlers.{module_name(name)}").handler)
 
 
 def test_each_handler_is_used() -> None:
     files = {path.stem for path in (ROOT / "lambdas" / "handlers").glob("[a-z]*.py")}
-    assert files == {module_name(name) for name in TASKS}
+    assert files - OUTSIDE == {module_name(name) for name in FUNCTIONS}
+
+
+def test_each_integration_works_in_every_partition() -> None:
+    for name, resource in INTEGRATIONS.items():
+        assert TASKS[name]["Resource"] == resource
+    assert "arn:aws" not in MACHINE_FILE.read_text(encoding="utf-8")
 
 
 def test_each_task_is_bounded_retried_and_caught() -> None:
     for name, state in TASKS.items():
         assert state["TimeoutSeconds"] > 0, name
-        retried = {error for retry in state["Retry"] for error in retry["ErrorEquals"]}
-        assert {"Throttled", "ServiceUnavailable", "Lambda.ServiceException"} <= retried, name
         assert all(r.get("JitterStrategy") == "FULL" for r in state["Retry"] if r["MaxAttempts"])
         assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
-    assert MACHINE["TimeoutSeconds"] > 7200 * 60 + 1440 * 60
+    for name, state in FUNCTIONS.items():
+        retried = {error for retry in state["Retry"] for error in retry["ErrorEquals"]}
+        assert {"Throttled", "ServiceUnavailable", "Lambda.ServiceException"} <= retried, name
+
+
+def test_the_machine_outlasts_every_deadline_and_no_pipeline_gives_up_before_it() -> None:
+    """Twelve hours are left on either side, for retries and for the pipeline's own polling."""
+    longest = (7200 + 1440) * 60
+    margin = 12 * 3600
+    assert longest + margin <= MACHINE["TimeoutSeconds"] <= PIPELINE_LIMIT_SECONDS - margin
+
+
+def test_every_end_passes_the_notice() -> None:
+    """Whoever is not in the console hears of each end, of a refusal too."""
+    ends = {name for name, state in STATES.items() if state["Type"] in ("Succeed", "Fail")}
+    before = {origin for origin, state in STATES.items() if ways_on(state) & ends}
+    assert before == {"ConcludeDrill"}
+    to_the_end = {origin for origin, state in STATES.items() if "ConcludeDrill" in ways_on(state)}
+    assert to_the_end == {"NotifyPeople"}
 
 
 def test_each_error_word_is_an_exception_of_ours_or_of_aws() -> None:
@@ -150,13 +181,22 @@ def test_variables_are_assigned_on_the_way_before_they_are_read() -> None:
             "WaitForDeletion": {"look"},
             "WaitToDeleteAgain": {"look"},
             "VerifyBatches": {"plan"},
-            "ConcludeDrill": {"outcome"},
-            "Verified": {"outcome"},
-            "SnapshotTaken": {"outcome"},
-            "NotVerified": {"outcome"},
-            "Inconclusive": {"outcome"},
         }
         assert unknown <= allowed.get(name, set()), name
+
+
+def test_from_the_notice_on_only_the_outcome_is_read() -> None:
+    """A drill that could not be planned has no other variable; each way there gives it whole."""
+    ends = [name for name, state in STATES.items() if state["Type"] in ("Succeed", "Fail")]
+    for name in ("NotifyPeople", "ConcludeDrill", *ends):
+        for expression in expressions(STATES[name]):
+            assert set(re.findall(r"\$([a-z_]\w*)(?!\w|\()", expression)) <= {"outcome", "states"}
+    for state in ("PlanDrill", "PublishReport"):
+        (rule,) = STATES[state]["Catch"]
+        assert rule["Next"] == "NotifyPeople"
+        outcome = rule["Assign"]["outcome"]
+        assert set(outcome) == {"verdict", "mode", "headline", "notice"}
+        assert set(outcome["notice"]) == {"subject", "message", "verdict", "source"}
 
 
 def test_the_console_reads_well() -> None:
@@ -167,11 +207,10 @@ def test_the_console_reads_well() -> None:
 
 
 def test_statelint_finds_nothing(tmp_path: Path) -> None:
-    text = re.sub(
-        r"\$\{(\w+)\}",
-        r"arn:aws:lambda:eu-central-1:123456789012:function:\1",
-        MACHINE_FILE.read_text(encoding="utf-8"),
-    )
+    text = MACHINE_FILE.read_text(encoding="utf-8")
+    for name, resource in CALLS_OF_AWS.items():
+        text = text.replace(f"${{{name}}}", resource)
+    text = re.sub(r"\$\{(\w+)\}", r"arn:aws:lambda:eu-central-1:123456789012:function:\1", text)
     filled = tmp_path / "drill.asl.json"
     filled.write_text(text, encoding="utf-8")
     done = subprocess.run(
@@ -186,7 +225,9 @@ def test_statelint_finds_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "state",
-    sorted(set(TASKS) - {"CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch"}),
+    sorted(
+        set(FUNCTIONS) - {"CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch"}
+    ),
 )
 def test_a_function_that_does_not_talk_to_postgresql_does_not_load_its_driver(state: str) -> None:
     code = (

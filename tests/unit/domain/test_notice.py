@@ -1,0 +1,159 @@
+"""Notices: verdict first, short lines, what to do next, and nothing that SNS would refuse."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.domain import notice
+from lambdas.domain.drill import Drill
+from lambdas.domain.manifest import build
+from lambdas.domain.naming import INSTANCE_NAME_PATTERN
+from lambdas.domain.request import SCHEMA_FILE
+from lambdas.domain.units import Claim, Status
+from lambdas.domain.verdict import Judgement, Result, Verdict
+
+NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
+EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:d:1"
+PAGE = "s3://evidence-bucket/drills/orders/report.html"
+COUNT = Result("counts", "shop", "t", Status.OK, Claim.PROVEN, {"rows": 1_050_026})
+MARKS = {"RestoreInstance": "2026-11-22T09:00:00Z", "SecureInstance": "2026-11-22T09:34:00Z"}
+GONE = {"done": True, "detail": "deleted"}
+
+
+def _report(
+    drill: Drill, verdict: Verdict, *reasons: str, cleanup: dict[str, Any] = GONE
+) -> dict[str, Any]:
+    return build(drill, Judgement(verdict, reasons, (COUNT,)), MARKS, None, cleanup, NOW)
+
+
+def test_a_passed_drill_is_told_in_a_few_lines(drill: Drill) -> None:
+    found = notice.of_report(_report(drill, Verdict.PASSED), PAGE)
+    assert found.subject == "PASSED: orders (manual drill)"
+    assert found.message.splitlines() == [
+        "PASSED: orders came back.",
+        "Copy: restored in 34 min 0 s (RTO), 1,050,026 rows verified.",
+        f"Snapshot: {drill.snapshot_id}, kept until 2026-12-22",
+        "Cleanup: deleted",
+        "To do: nothing.",
+        f"Report: {PAGE}",
+        f"Execution: {notice.console_link(EXECUTION)}",
+    ]
+    assert (found.verdict, found.source) == ("PASSED", "orders")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.INCONCLUSIVE])
+def test_a_bad_drill_tells_three_reasons_and_what_to_do(drill: Drill, verdict: Verdict) -> None:
+    found = notice.of_report(_report(drill, verdict, "one", "two", "three", "four", "five"), PAGE)
+    lines = found.message.splitlines()
+    assert lines[0].startswith(f"{verdict}: ")
+    assert lines[1:5] == ["- one", "- two", "- three", "- and 2 more, in the report"]
+    assert any(line.startswith("To do: ") and "DrillFailed" in line for line in lines)
+    assert len(lines) <= 11
+
+
+def test_mode_snapshot_claims_no_verification(drill: Drill) -> None:
+    report = _report(replace(drill, mode="snapshot"), Verdict.PASSED)
+    message = notice.of_report(report, PAGE).message
+    assert "nothing was restored or verified" in message
+    assert "rows" not in message
+    assert "Cleanup" not in message
+
+
+def test_a_copy_that_was_not_restored_has_no_recovery_time(drill: Drill) -> None:
+    report = _report(drill, Verdict.INCONCLUSIVE, "x") | {"rto_seconds": None}
+    assert "Copy: not restored, " in notice.of_report(report, PAGE).message
+
+
+def test_a_snapshot_that_is_not_ours_is_not_promised_an_expiry(drill: Drill) -> None:
+    report = _report(replace(drill, snapshot_is_new=False), Verdict.PASSED)
+    assert "kept until" not in notice.of_report(report, PAGE).message
+
+
+def test_a_copy_that_is_left_is_the_first_thing_to_do(drill: Drill) -> None:
+    left = {"done": False, "detail": "DeleteInstance: AccessDenied"}
+    message = notice.of_report(
+        _report(drill, Verdict.INCONCLUSIVE, "x", cleanup=left), PAGE
+    ).message
+    assert f"To do: the copy {drill.copy_id} may still cost money." in message
+    assert "Cleanup: DeleteInstance: AccessDenied" in message
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (3599, "59 min 59 s"), (7380, "2 h 3 min")],
+)
+def test_the_recovery_time_is_written_for_people(drill: Drill, seconds: float, text: str) -> None:
+    report = _report(drill, Verdict.PASSED) | {"rto_seconds": seconds}
+    assert f"restored in {text} (RTO)" in notice.of_report(report, PAGE).message
+
+
+def longest(field: str) -> str:
+    """Of the values that the input may have."""
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    return str(max(schema["properties"][field]["enum"], key=len))
+
+
+@given(
+    st.one_of(st.text(), st.from_regex(INSTANCE_NAME_PATTERN), st.just("a" * 500)),
+    st.sampled_from(Verdict),
+)
+def test_a_subject_is_what_sns_takes(source: str, verdict: Verdict) -> None:
+    """ASCII, one line, below 100 characters, and not empty, whatever the source is called."""
+    refused = notice.of_refusal(source, "x", EXECUTION)
+    drill = {"source": refused.source, "purpose": longest("purpose"), "mode": longest("mode")}
+    report: dict[str, Any] = {
+        "verdict": verdict,
+        "drill": drill | {"snapshot_id": "s", "snapshot_is_new": False, "execution": EXECUTION},
+        "reasons": [],
+        "cleanup": GONE,
+        "rto_seconds": None,
+        "totals": {"rows": 0},
+    }
+    for found in (notice.of_report(report, PAGE), refused):
+        assert found.subject.isascii()
+        assert found.subject.isprintable()
+        assert 0 < len(found.subject) < 100
+
+
+@given(st.text(min_size=300))
+def test_a_reason_stays_one_short_line(reason: str) -> None:
+    message = notice.of_refusal("orders", reason, EXECUTION).message
+    assert len(message.splitlines()) == 4
+    assert max(map(len, message.splitlines())) <= notice.LINE_LENGTH
+
+
+@pytest.mark.parametrize("source", [None, 7, "", "-x", "a b", "x\ny", {"a": "b"}])
+def test_a_refusal_names_no_source_that_can_not_be_one(source: Any) -> None:
+    assert notice.of_refusal(source, "cause", EXECUTION).source == "unknown"
+
+
+def test_a_refusal_names_its_source_and_faults() -> None:
+    found = notice.of_refusal("orders", "The input was refused: mode: is not allowed", EXECUTION)
+    assert (found.subject, found.verdict, found.source) == ("REFUSED: orders", "REFUSED", "orders")
+    assert "mode: is not allowed" in found.message
+
+
+@pytest.mark.parametrize(
+    ("partition", "host"),
+    [
+        ("aws", "https://eu-west-1.console.aws.amazon.com/"),
+        ("aws-cn", "https://eu-west-1.console.amazonaws.cn/"),
+        ("aws-us-gov", "https://eu-west-1.console.amazonaws-us-gov.com/"),
+    ],
+)
+def test_the_link_leads_to_the_partitions_console(partition: str, host: str) -> None:
+    execution = EXECUTION.replace("arn:aws:", f"arn:{partition}:")
+    assert notice.console_link(execution) == (
+        f"{host}states/home?region=eu-west-1#/v2/executions/details/{execution}"
+    )
+
+
+@pytest.mark.parametrize("address", ["", "x", EXECUTION.replace("arn:aws:", "arn:aws-iso:")])
+def test_a_link_that_is_not_known_is_left_out(drill: Drill, address: str) -> None:
+    report = _report(replace(drill, execution=address), Verdict.PASSED)
+    assert "Execution" not in notice.of_report(report, PAGE).message
