@@ -1,0 +1,81 @@
+"""The policies of every role, as plain data: no CDK, nothing parsed, one reason per statement.
+
+``docs/security.md`` shows them as a table; ``tests/infra/cases.md`` says what they must allow and
+deny.
+"""
+
+import json
+from dataclasses import replace
+
+from stacks.permissions import runtime, workflow
+from stacks.permissions.functions import OF_FUNCTIONS, OF_STATES
+from stacks.permissions.names import Grant, Names, Statement
+
+__all__ = [
+    "FUNCTIONS",
+    "IN_VPC",
+    "ROLES",
+    "STATES",
+    "Grant",
+    "Names",
+    "Statement",
+    "grants",
+    "statements",
+    "too_long",
+]
+
+INLINE_POLICY_CHARACTERS = 10_240
+"""IAM's quota for all inline policies of a role together, white space aside."""
+
+STATES = tuple(OF_STATES)
+"""The functions that the state machine invokes; each has its state's name."""
+
+FUNCTIONS = tuple(OF_FUNCTIONS)
+"""Every function, those outside the workflow too."""
+
+IN_VPC = ("CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch")
+"""The functions that talk to PostgreSQL."""
+
+ROLES = (*FUNCTIONS, "StateMachine", "Scheduler", "SweepClock")
+"""Every role that the deployment has."""
+
+
+def grants(role: str, names: Names) -> list[Grant]:
+    """Everything that a role may do, and is denied, with the reasons.
+
+    Raises:
+        KeyError: there is no such role.
+    """
+    if role == "StateMachine":
+        return workflow.run_drill(names, STATES)
+    if role == "Scheduler":
+        return [workflow.start_drill(names, "what the schedule is for")]
+    if role == "SweepClock":
+        return [workflow.start_sweep(names)]
+    return [
+        *OF_FUNCTIONS[role](names),
+        runtime.log(names, role),
+        runtime.trace(),
+        *(runtime.join_network(names) if names.vpc and role in IN_VPC else []),
+    ]
+
+
+def too_long(names: Names) -> list[str]:
+    """The roles whose policies IAM would refuse for their length; there are too many sources."""
+    # Tokens have other lengths than what they stand for: take the longest that there are.
+    longest = replace(names, partition="aws-us-gov", region="ap-southeast-2", account="0" * 12)
+    return [role for role in ROLES if _characters(role, longest) > INLINE_POLICY_CHARACTERS]
+
+
+def _characters(role: str, names: Names) -> int:
+    document = {"Version": "2012-10-17", "Statement": statements(role, names)}
+    return len(json.dumps(document, separators=(",", ":")))
+
+
+def statements(role: str, names: Names) -> list[Statement]:
+    """The role's policy as IAM statements.
+
+    Raises:
+        KeyError: there is no such role.
+    """
+    return [grant.statement() for grant in grants(role, names)]

@@ -1,0 +1,58 @@
+"""The evidence bucket: each function reads and writes its own documents, and deletes none."""
+
+from lambdas.domain import documents
+from stacks.permissions.names import Grant, Names
+
+BATCHES = "batches/*.json"
+FINDINGS = "findings/*.json"
+
+
+def read(names: Names, *names_of_documents: str) -> list[Grant]:
+    """Read documents of any drill; be told when one was never written."""
+    return [
+        Grant(
+            "ReadEvidence",
+            ("s3:GetObject",),
+            _keys(names, names_of_documents),
+            "what earlier states wrote",
+        ),
+        Grant(
+            "MissEvidence",
+            ("s3:ListBucket",),
+            (names.bucket_arn,),
+            "without it S3 answers AccessDenied for a key that is not there; such a request"
+            " carries no s3:prefix, hence IfExists",
+            {"StringLikeIfExists": {"s3:prefix": ["drills/*"]}},
+        ),
+    ]
+
+
+def write(names: Names, *names_of_documents: str) -> Grant:
+    """Write documents; the bucket is versioned, so nothing is ever lost by it."""
+    return Grant(
+        "WriteEvidence",
+        ("s3:PutObject",),
+        _keys(names, names_of_documents),
+        "what this state establishes",
+    )
+
+
+def read_plan(names: Names) -> Grant:
+    """What the Distributed Map reads its items from."""
+    return Grant(
+        "ReadPlan", ("s3:GetObject",), _keys(names, (documents.PLAN,)), "the map's item reader"
+    )
+
+
+def write_sweep(names: Names) -> Grant:
+    """The sweeper's own reports."""
+    return Grant(
+        "WriteSweepReport",
+        ("s3:PutObject",),
+        (f"{names.bucket_arn}/sweeps/*",),
+        "what was deleted, what was left, and why",
+    )
+
+
+def _keys(names: Names, names_of_documents: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{names.bucket_arn}/drills/*/{name}" for name in names_of_documents)

@@ -1,0 +1,117 @@
+"""The names that policies are made of, and the one shape of a permission."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+RESTORABLE = "time-machine:restorable"
+"""``yes`` on a snapshot that we did not take: its owner lets us restore it."""
+
+Statement = dict[str, Any]
+Conditions = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One IAM statement with the reason for it.
+
+    Attributes:
+        sid: unique within a role, letters and digits.
+        why: one clause for a reviewer; a fact of AWS where that forces the statement.
+        everything_but: turns ``actions`` into ``NotAction``; only ever used to deny.
+    """
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    why: str
+    conditions: Conditions = field(default_factory=dict)
+    effect: str = "Allow"
+    everything_but: bool = False
+
+    def statement(self) -> Statement:
+        """As IAM reads it; a list is a list even with one member."""
+        document: Statement = {
+            "Sid": self.sid,
+            "Effect": self.effect,
+            "NotAction" if self.everything_but else "Action": list(self.actions),
+            "Resource": list(self.resources),
+        }
+        if self.conditions:
+            document["Condition"] = {test: dict(keys) for test, keys in self.conditions.items()}
+        return document
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a deployment is called; each text may be a token of CDK, so none is ever parsed.
+
+    Attributes:
+        stack: the value of the tag ``time-machine:stack``.
+        sources: identifiers of the production instances, in small letters.
+        source_secret_arns: by source, the whole ARN of its read-only login's secret.
+        source_secret_key_arns: customer-managed keys of those secrets.
+        kms_key_arns: customer-managed keys of encrypted sources.
+        topic_key_arn: the topic's customer-managed key, empty without one.
+        subnet_group: the name, or a pattern of names, that a copy may be restored into.
+        parameter_groups: likewise for its parameter group.
+        vpc: whether the functions that talk to PostgreSQL are in a VPC.
+    """
+
+    partition: str
+    region: str
+    account: str
+    prefix: str
+    stack: str
+    bucket_arn: str
+    sources: tuple[str, ...]
+    source_secret_arns: Mapping[str, str]
+    source_secret_key_arns: tuple[str, ...]
+    kms_key_arns: tuple[str, ...]
+    state_machine_arn: str
+    topic_arn: str
+    topic_key_arn: str
+    subnet_group: str
+    parameter_groups: str
+    vpc: bool
+
+    @property
+    def own(self) -> str:
+        """The shape of the names that we give, ``<prefix>-<source>-<date>-<time>-<6 hex>``.
+
+        Tighter than ``<prefix>-*``: an instance that merely shares our prefix is out of reach.
+        """
+        return f"{self.prefix}-*-????????-??????-??????"
+
+    @property
+    def execution_arns(self) -> tuple[str, ...]:
+        """Drills, and the children of their map runs, which carry a label after a slash."""
+        return (
+            self.arn("states", f"execution:{self.prefix}-drill:*"),
+            self.arn("states", f"execution:{self.prefix}-drill/*"),
+        )
+
+    @property
+    def source_arns(self) -> tuple[str, ...]:
+        """The production instances."""
+        return tuple(self.rds(f"db:{source}") for source in self.sources)
+
+    def function_arn(self, function: str) -> str:
+        """A function's; its name is known before it is made, as its log group's is."""
+        return self.arn("lambda", f"function:{self.prefix}-{function}")
+
+    def log_streams_arn(self, function: str) -> str:
+        """Everything in a function's log group."""
+        return self.arn("logs", f"log-group:/aws/lambda/{self.prefix}-{function}:log-stream:*")
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this account in this region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def rds(self, resource: str) -> str:
+        """``db:x``, ``snapshot:x``, ``subgrp:x``, ``pg:x`` or ``og:x`` as an ARN."""
+        return self.arn("rds", resource)
+
+    def via(self, service: str) -> str:
+        """The value of ``kms:ViaService`` when a service uses a key for its caller."""
+        return f"{service}.{self.region}.amazonaws.com"

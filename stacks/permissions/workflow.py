@@ -1,0 +1,97 @@
+"""Step Functions, and what starts and asks it: the machine, the schedule, the pipeline."""
+
+from stacks.permissions import evidence
+from stacks.permissions.names import Grant, Names
+
+
+def run_drill(names: Names, states: tuple[str, ...]) -> list[Grant]:
+    """The state machine's role: its functions, its plan, its map runs, its topic."""
+    return [
+        Grant(
+            "InvokeStates",
+            ("lambda:InvokeFunction",),
+            tuple(names.function_arn(state) for state in states),
+            "the functions of the workflow and no other",
+        ),
+        evidence.read_plan(names),
+        start_drill(names, "a Distributed Map runs its batches as executions of the same machine"),
+        Grant(
+            "FollowMapRun",
+            ("states:DescribeExecution", "states:StopExecution"),
+            names.execution_arns,
+            "a Distributed Map watches its batches, and stops them when it is stopped",
+        ),
+        *_announce(names),
+        Grant(
+            "Trace",
+            (
+                "xray:PutTraceSegments",
+                "xray:PutTelemetryRecords",
+                "xray:GetSamplingRules",
+                "xray:GetSamplingTargets",
+            ),
+            ("*",),
+            "active tracing; X-Ray knows no resources here",
+        ),
+        Grant(
+            "DeliverLog",
+            (
+                "logs:CreateLogDelivery",
+                "logs:GetLogDelivery",
+                "logs:UpdateLogDelivery",
+                "logs:DeleteLogDelivery",
+                "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy",
+                "logs:DescribeResourcePolicies",
+                "logs:DescribeLogGroups",
+            ),
+            ("*",),
+            "Step Functions logs through log delivery, whose actions know no resources",
+        ),
+    ]
+
+
+def start_drill(names: Names, why: str) -> Grant:
+    """Start an execution of the drill's machine."""
+    return Grant("StartDrill", ("states:StartExecution",), (names.state_machine_arn,), why)
+
+
+def start_sweep(names: Names) -> Grant:
+    """Invoke the sweeper."""
+    return Grant(
+        "StartSweep",
+        ("lambda:InvokeFunction",),
+        (names.function_arn("Sweep"),),
+        "what the sweeper's clock is for",
+    )
+
+
+def look_at_drill(names: Names, why: str) -> Grant:
+    """Ask how an execution of the drill's machine stands."""
+    return Grant("LookAtDrill", ("states:DescribeExecution",), names.execution_arns[:1], why)
+
+
+def answer_pipeline() -> Grant:
+    """Tell CodePipeline how the action of a Lambda function went."""
+    return Grant(
+        "AnswerPipeline",
+        ("codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"),
+        ("*",),
+        "CodePipeline knows no resources here; a job answers only to the id it handed out",
+    )
+
+
+def _announce(names: Names) -> list[Grant]:
+    publish = Grant("Announce", ("sns:Publish",), (names.topic_arn,), "the verdict's message")
+    if not names.topic_key_arn:
+        return [publish]
+    return [
+        publish,
+        Grant(
+            "EncryptAnnouncement",
+            ("kms:GenerateDataKey", "kms:Decrypt"),
+            (names.topic_key_arn,),
+            "SNS encrypts as its caller; only through SNS",
+            {"StringEquals": {"kms:ViaService": names.via("sns")}},
+        ),
+    ]
