@@ -6,6 +6,8 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTHON ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
+CDK = $$($(RUN) -c 'from ops.node import NODE; print(NODE)') stacks/cli/node_modules/aws-cdk/bin/cdk
+SETTINGS := $(if $(CONTEXT),--context $(CONTEXT))
 
 # make itself answers 2 to any recipe that fails. Question mode answers 1 to a target that is not
 # up to date: so `make drill` ends with the drill's own status, 0 PASSED, 1 FAILED, 2 INCONCLUSIVE.
@@ -15,7 +17,7 @@ ifeq (drill,$(MAKECMDGOALS))
 MAKEFLAGS += -q
 endif
 
-.PHONY: help setup drill run-drill test lint lock clean
+.PHONY: help setup drill run-drill synth build bootstrap deploy destroy snapshots test lint lock certificates clean
 
 help: ## list the targets
 	@echo 'RDS Time Machine: prove that an RDS for PostgreSQL database comes back.'; echo
@@ -25,6 +27,12 @@ help: ## list the targets
 	@echo '  INPUT=<file>   an execution input, see statemachine/examples/'
 	@echo '  SQL=<file>     your own SQL or pg_dump file as the source'
 	@echo '  KEEP=1         keep the logs and all evidence beside the report'
+	@echo; echo 'Options of make synth, bootstrap, deploy and destroy:'
+	@echo '  CONTEXT=<file> a JSON file of settings, instead of those in cdk.json'
+	@echo '  ARGS=<options> more options of the CDK command line (deploy and destroy)'
+	@echo; echo 'Options of make snapshots:'
+	@echo '  SOURCE=<name>  only those of one instance'
+	@echo '  ARGS=<options> --stack, --prefix, --json'
 
 setup: $(VENV)/ready ## set up the virtual environment (the other targets do it by themselves)
 
@@ -44,6 +52,29 @@ run-drill: $(VENV)/ready
 $(PASSED): | run-drill
 	@false
 
+synth: $(VENV)/ready ## write the CloudFormation template into build/cdk.out; asks nobody anything
+	@rm -rf build/cdk.out
+	@CDK_OUTDIR=build/cdk.out $(RUN) app.py -c 'aws:cdk:bundling-stacks=[]' $(SETTINGS)
+	@ls build/cdk.out/*.template.json
+
+build: $(VENV)/ready ## build the functions' asset and the layer into build/; print what they weigh
+	@$(RUN) -m ops.build build
+
+bootstrap: $(VENV)/ready ## prepare the account and region of the environment for CDK, once
+	@$(RUN) -m ops.node install stacks/cli
+	@$(CDK) bootstrap --app '$(RUN) app.py $(SETTINGS)' $(ARGS)
+
+deploy: $(VENV)/ready ## deploy to the AWS account of the environment
+	@$(RUN) -m ops.node install stacks/cli
+	@$(CDK) deploy --app '$(RUN) app.py $(SETTINGS)' --all $(ARGS)
+
+destroy: $(VENV)/ready ## take the deployment down; the evidence bucket stays
+	@$(RUN) -m ops.node install stacks/cli
+	@$(CDK) destroy --app '$(RUN) app.py $(SETTINGS)' --all $(ARGS)
+
+snapshots: $(VENV)/ready ## list the snapshots that drills took in the AWS account of the environment
+	@$(RUN) -m ops.snapshots --source="$(SOURCE)" $(ARGS)
+
 test: $(VENV)/ready lint ## lint, then run every test
 	@$(RUN) -m pytest -n auto --dist worksteal
 
@@ -51,9 +82,15 @@ lint: $(VENV)/ready ## ruff and mypy
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
 
 lock: $(VENV)/ready ## write requirements.txt anew from requirements.in
-	@$(VENV)/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
+	@UV_SYSTEM_CERTS=1 $(VENV)/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
 	  --python-version 3.11 --custom-compile-command "make lock" requirements.in -o requirements.txt
+	@UV_SYSTEM_CERTS=1 $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	  --python-version 3.13 --custom-compile-command "make lock" --constraint requirements.txt \
+	  --no-annotate layer/requirements.in -o layer/requirements.txt
+
+certificates: $(VENV)/ready ## renew the RDS certificate authorities (BUNDLE=<the vendor's file>, or npm's copy)
+	@$(RUN) -m ops.certificates $(if $(BUNDLE),--bundle "$(BUNDLE)")
 
 clean: ## remove what the targets made
-	@rm -rf $(VENV) reports .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build reports */cli/node_modules tests/infra/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -73,3 +73,13 @@ def test_each_requirement_is_locked_with_hashes() -> None:
     for name in wanted:
         assert re.search(rf"^{name}==\S+.*\\\n    --hash=sha256:", lock, re.MULTILINE), name
     assert "http" not in lock
+
+
+def test_the_readme_lists_the_settings_with_their_meaning_and_default() -> None:
+    section = README.split("| setting | meaning | default |")[1].split("\n\n")[0]
+    listed = dict(re.findall(r"^\| `(\w+)` \| (.*?) \| ", section, re.MULTILINE))
+    schema = json.loads((ROOT / "stacks" / "settings.schema.json").read_text(encoding="utf-8"))
+    assert listed == {name: field["description"] for name, field in schema["properties"].items()}
+    for name, field in schema["properties"].items():
+        if isinstance(field.get("default"), int):
+            assert f"| `{field['default']}` |" in section, name

@@ -1,0 +1,95 @@
+"""The functions as plain data: one for each task of the workflow, and the two beside it."""
+
+import re
+from dataclasses import dataclass
+
+QUICK_SECONDS = 80
+LONG_SECONDS = 900
+"""Lambda's own limit."""
+
+
+@dataclass(frozen=True)
+class FunctionSpec:
+    """A function.
+
+    Attributes:
+        name: the state's, the handler's in snake case, the placeholder's and the function's.
+        in_vpc: whether it talks to PostgreSQL; the others stay outside of the network.
+        reads_source: whether it opens connections to production: as many may run at once as
+            there are sources, and no more.
+        alone: whether one at a time is enough, and more would only get in each other's way.
+    """
+
+    name: str
+    purpose: str
+    memory_mib: int = 256
+    timeout_seconds: int = QUICK_SECONDS
+    in_vpc: bool = False
+    reads_source: bool = False
+    alone: bool = False
+
+    @property
+    def module(self) -> str:
+        """The handler's file in ``lambdas/handlers``, without its ending."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.name).lower()
+
+
+WORKFLOW = (
+    FunctionSpec("PlanDrill", "Check the input, name everything, decide"),
+    FunctionSpec(
+        "CaptureBaseline",
+        "What the source holds, just before the snapshot",
+        memory_mib=1024,
+        timeout_seconds=LONG_SECONDS,
+        in_vpc=True,
+        reads_source=True,
+    ),
+    FunctionSpec("CreateSnapshot", "Ask RDS for a snapshot"),
+    FunctionSpec("TagSnapshot", "Tag the snapshot for people and retention rules"),
+    FunctionSpec("CheckSnapshot", "One look at the snapshot"),
+    FunctionSpec(
+        "CompleteBaseline",
+        "What the source still holds, just after the snapshot",
+        memory_mib=1024,
+        timeout_seconds=LONG_SECONDS,
+        in_vpc=True,
+        reads_source=True,
+    ),
+    FunctionSpec("RestoreInstance", "Ask RDS for a quarantined copy"),
+    FunctionSpec("CheckInstance", "One look at the copy"),
+    FunctionSpec("SecureInstance", "Give the copy a master secret of its own"),
+    FunctionSpec(
+        "PlanVerification",
+        "Survey the copy and cut the work into batches",
+        memory_mib=1024,
+        timeout_seconds=LONG_SECONDS,
+        in_vpc=True,
+    ),
+    FunctionSpec(
+        "VerifyBatch",
+        "Measure one batch on the copy",
+        memory_mib=1024,
+        timeout_seconds=LONG_SECONDS,
+        in_vpc=True,
+    ),
+    FunctionSpec(
+        "JudgeDrill", "Fold the findings into a verdict", memory_mib=1024, timeout_seconds=300
+    ),
+    FunctionSpec("DeleteInstance", "Ask RDS to delete the copy"),
+    FunctionSpec("CheckDeletion", "One look at whether the copy is gone"),
+    FunctionSpec("PublishReport", "The manifest and the page", memory_mib=1024),
+)
+"""One for each ``Task`` of ``statemachine/drill.asl.json`` that is a function."""
+
+SWEEP = FunctionSpec(
+    "Sweep",
+    "Delete what drills left behind",
+    memory_mib=512,
+    timeout_seconds=LONG_SECONDS,
+    alone=True,
+)
+EXPORT_VERDICT = FunctionSpec(
+    "ExportVerdict", "Hand a drill's verdict to the later stages of a pipeline"
+)
+
+BESIDE = (SWEEP, EXPORT_VERDICT)

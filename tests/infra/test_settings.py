@@ -1,0 +1,174 @@
+"""Every setting's bad value is refused before synth, in one line that names the key."""
+
+import json
+from typing import Any
+
+import pytest
+
+from stacks.settings import BadSettings, from_context, keys
+from tests.infra.conftest import CDK, ROOT
+
+SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop-reader-AbCdEf"
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+SHOP = {"db_instance_id": "shop"}
+GIVEN = {
+    "vpc_id": "vpc-0123456789abcdef0",
+    "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+    "source_security_group_ids": ["sg-0123456789abcdef0"],
+}
+
+
+def night(**fields: Any) -> dict[str, Any]:
+    return {"sources": ["shop"], "cron": "0 3 * * ? *", **fields}
+
+
+BAD: list[tuple[str, Any]] = [
+    ("prefix", "Tm"),
+    ("prefix", "1tm"),
+    ("prefix", "tm-"),
+    ("prefix", "tm--x"),
+    ("prefix", "tm\n"),
+    ("prefix", "a-prefix-too-long"),
+    ("prefix", ""),
+    ("prefix", 7),
+    ("sources", []),
+    ("sources", "shop"),
+    ("sources", [{}]),
+    ("sources", [{"db_instance_id": "shop_1"}]),
+    ("sources", [{"db_instance_id": "shop-"}]),
+    ("sources", [{"db_instance_id": "x" * 64}]),
+    ("sources", [SHOP, {"db_instance_id": "SHOP"}]),
+    ("sources", [{"db_instance_id": "tm-shop"}]),
+    ("sources", [{**SHOP, "port": 80}]),
+    ("sources", [{**SHOP, "port": "5432"}]),
+    ("sources", [{**SHOP, "secret_arn": "shop-reader"}]),
+    ("sources", [{**SHOP, "kms_key_arn": "alias/shop"}]),
+    ("sources", [{**SHOP, "secret_kms_key_arn": KEY}]),
+    ("sources", [{**SHOP, "pasword": "x"}]),
+    ("nightly", {}),
+    ("nightly", [{"sources": ["shop"]}]),
+    ("nightly", [night(sources=[])]),
+    ("nightly", [night(sources=["other"])]),
+    ("nightly", [night(cron="every night")]),
+    ("nightly", [night(cron="cron(0 3 * * ? *)")]),
+    ("nightly", [night(cron="0 3 * * *")]),
+    ("nightly", [night(cron="0 24 * * ? *")]),
+    ("nightly", [night(cron="60 3 * * ? *")]),
+    ("nightly", [night(cron="0 3 * * * *")]),
+    ("nightly", [night(cron="0 3 ? * ? *")]),
+    ("nightly", [night(time_zone="Mars/Olympus")]),
+    ("nightly", [night(time_zone="../etc")]),
+    ("nightly", [night(time_zone="")]),
+    ("nightly", [night(window_minutes=-1)]),
+    ("nightly", [night(window_minutes=1441)]),
+    ("nightly", [night(input={"db_instance_id": "other"})]),
+    ("nightly", [night(input={"purpose": "manual"})]),
+    ("nightly", [night(input={"mode": "everything"})]),
+    ("nightly", [night(input={"baselin": "exact"})]),
+    ("nightly", [night(input={"baseline": "exact"})]),
+    ("nightly", [night(input={"mode": "snapshot", "baseline": "exact"})]),
+    ("nightly", [night(input={"retention_days": 90})]),
+    ("network", {"vpc_id": "vpc"}),
+    ("network", {"vpc_id": GIVEN["vpc_id"]}),
+    ("network", {**GIVEN, "subnet_ids": GIVEN["subnet_ids"][:1]}),
+    ("network", {**GIVEN, "subnet_ids": ["net-1", "net-2"]}),
+    ("network", {"subnet_ids": GIVEN["subnet_ids"]}),
+    ("network", {"cidr": "10.0.0.1/24"}),
+    ("network", {"cidr": "10.0.0.0/8"}),
+    ("network", {"cidr": "300.0.0.0/24"}),
+    ("network", {"vpc": "x"}),
+    ("postgres_majors", []),
+    ("postgres_majors", ["16"]),
+    ("postgres_majors", [9]),
+    ("postgres_majors", [16, 16]),
+    ("copy_instance_class", "m7g.large"),
+    ("retention_days", 0),
+    ("retention_days", 3651),
+    ("retention_days", 1.5),
+    ("retention_days", 90),
+    ("deadline_minutes", 14),
+    ("deadline_minutes", 7201),
+    ("teardown_minutes", 0),
+    ("teardown_minutes", 1441),
+    ("sweep_minutes", 1),
+    ("sweep_minutes", "hourly"),
+    ("notify_emails", "a@example.org"),
+    ("notify_emails", ["nobody"]),
+    ("passed_within_hours", 0),
+    ("passed_within_hours", 169),
+    ("snapshots_alarm", 0),
+    ("snapshot_quota", 1),
+    ("log_retention_days", 42),
+    ("evidence_days", 3),
+]
+
+
+def context(**settings: Any) -> dict[str, Any]:
+    return {"sources": [SHOP], "nightly": [night()], **settings}
+
+
+@pytest.mark.parametrize(("key", "value"), BAD)
+def test_a_bad_value_is_refused_in_one_line_that_names_the_key(key: str, value: Any) -> None:
+    with pytest.raises(BadSettings) as refused:
+        from_context(context(**{key: value}))
+    line = str(refused.value)
+    assert "\n" not in line
+    faults = line.removeprefix("The settings were refused: ").split("; ")
+    assert any(fault.startswith(key) for fault in faults), line
+
+
+def test_each_setting_has_a_bad_value_above() -> None:
+    assert {key for key, _ in BAD} == set(keys())
+
+
+def test_every_fault_is_told_at_once() -> None:
+    with pytest.raises(BadSettings, match=r"prefix: .*sweep_minutes: "):
+        from_context(context(prefix="X", sweep_minutes=1))
+
+
+def test_a_missing_source_is_told_with_the_remedy() -> None:
+    with pytest.raises(BadSettings, match="sources: is missing; it is the production instances"):
+        from_context({})
+
+
+def test_the_settings_of_the_command_line_are_json() -> None:
+    settings = from_context(context(retention_days="7", sources='[{"db_instance_id": "SHOP"}]'))
+    assert (settings.retention_days, settings.sources[0].db_instance_id) == (7, "shop")
+
+
+def test_a_secret_needs_the_way_to_its_source() -> None:
+    sources = [{**SHOP, "secret_arn": SECRET}]
+    with pytest.raises(BadSettings, match=r"network\.vpc_id: a source has a secret_arn"):
+        from_context(context(sources=sources))
+    closed = {key: value for key, value in GIVEN.items() if key != "source_security_group_ids"}
+    with pytest.raises(BadSettings, match=r"network\.source_security_group_ids: is missing"):
+        from_context(context(sources=sources, network=closed))
+    baseline = [night(input={"baseline": "exact"})]
+    settings = from_context(context(sources=sources, network=GIVEN, nightly=baseline))
+    assert not settings.network.is_ours
+
+
+def test_nights_that_would_fill_the_quota_are_refused() -> None:
+    sources = [{"db_instance_id": f"shop-{n}"} for n in range(4)]
+    nights = [night(sources=[s["db_instance_id"] for s in sources])]
+    with pytest.raises(BadSettings, match="retention_days: 4 nightly drills would keep up to"):
+        from_context(context(sources=sources, nightly=nights))
+    with pytest.raises(BadSettings, match="retention_days: 1 nightly drills would keep up to"):
+        from_context(context(nightly=[night(cron="0 */6 * * ? *")]))
+    from_context(context(sources=sources, nightly=nights, snapshot_quota=200))
+    from_context(context(sources=sources, nightly=nights, retention_days=14))
+
+
+def test_nights_that_take_no_snapshot_fill_no_quota() -> None:
+    old = {"recovery_point": {"latest": "automated"}}
+    from_context(context(nightly=[night(cron="0 0-23/2,5 * * ? *", input=old)]))
+
+
+def test_cdk_json_shows_every_setting_with_its_default() -> None:
+    shown = {key: value for key, value in CDK.items() if not key.startswith("@")}
+    assert list(shown) == keys()
+    schema = json.loads((ROOT / "stacks/settings.schema.json").read_text(encoding="utf-8"))
+    defaults = {k: v["default"] for k, v in schema["properties"].items() if "default" in v}
+    assert {k: shown[k] for k in defaults if k != "nightly"} == {
+        k: v for k, v in defaults.items() if k != "nightly"
+    }
