@@ -1,0 +1,151 @@
+"""The synthesised template, deployed into the embedded cloud with its permissions enforced."""
+
+import contextlib
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket
+
+from local.calls import Call
+from local.cloud import SOURCE, Cloud, Ending, embedded_cloud
+from local.functions import Function
+from tests.infra import cloudformation
+from tests.infra.authorisation import Authoriser
+from tests.infra.resources import client
+from tests.infra.simulation import Simulator
+from tests.workflow.conftest import FAST, SMALL
+
+STACK = "tm-time-machine"
+OVERRIDES = {"TM_TLS_MODE": "disable"}
+"""The one thing that is not the template's: the servers on loopback have no certificate."""
+
+Template = dict[str, Any]
+Synthesise = Callable[[Mapping[str, Any]], Template]
+
+
+@dataclass
+class Deployment:
+    """A deployed stack, its cloud and the one who answers for IAM there."""
+
+    cloud: Cloud
+    template: Template
+    authoriser: Authoriser
+
+    def resource(self, kind: str, start: str = "") -> str:
+        """The logical id of the one resource of a type whose id starts so."""
+        found: list[str] = [
+            logical
+            for logical, it in self.template["Resources"].items()
+            if it["Type"] == kind and logical.startswith(start)
+        ]
+        assert len(found) == 1, found
+        return found[0]
+
+    def physical_id(self, kind: str, start: str = "") -> str:
+        """What AWS calls that resource."""
+        return cloudformation.physical_id(STACK, self.resource(kind, start))
+
+    def run_night(self) -> Ending:
+        """What EventBridge Scheduler does at night: the target of the schedule, with its role."""
+        schedule = self.physical_id("AWS::Scheduler::Schedule", "NightsNight1")
+        target = client("scheduler").get_schedule(Name=schedule)["Target"]
+        asked = {"stateMachineArn": target["Arn"]}
+        assert not self.may(target["RoleArn"], "stepfunctions.StartExecution", asked)
+        assert target["Arn"] == self.cloud.state_machine_arn
+        return self.cloud.run(json.loads(target["Input"]))
+
+    def may(self, role_arn: str, operation: str, parameters: Mapping[str, Any]) -> str:
+        """Why a service may not do that with a role; empty when it may."""
+        return self.authoriser.deny(Call("", operation, dict(parameters), role_arn))
+
+    def invoke(self, function_arn: str, event: Any) -> dict[str, Any]:
+        """Lambda's answer."""
+        return self.cloud.functions.invoke(function_arn, json.dumps(event).encode())
+
+    @contextlib.contextmanager
+    def changed(self, kind: str, start: str, change: Callable[[Template], None]) -> Iterator[None]:
+        """The stack updated to a template in which one resource's properties are changed."""
+        template = copy.deepcopy(self.template)
+        change(template["Resources"][self.resource(kind, start)]["Properties"])
+        assert template != self.template
+        cloudformation.update(STACK, template)
+        try:
+            yield
+        finally:
+            cloudformation.update(STACK, self.template)
+
+
+@contextlib.contextmanager
+def deployed(folder: Path, simulator: Simulator, synthesise: Synthesise) -> Iterator[Deployment]:
+    """A production source with a reader's secret, and the stack beside it in the same VPC."""
+    authoriser, made = Authoriser(simulator), list[Template]()
+
+    def deploy(cloud: Cloud) -> None:
+        cloud.create_source()
+        file = folder / "small.sql"
+        file.write_text(SMALL, encoding="utf-8")
+        assert not cloud.load(file).complaints
+        template = synthesise(_settings(cloud))
+        cloudformation.bootstrap(template)
+        outputs = cloudformation.deploy(STACK, template)
+        cloud.state_machine_arn = outputs["DrillMachine"]
+        cloud.verdict_topic_arn = outputs["VerdictTopic"]
+        cloud.bucket = outputs["EvidenceBucket"]
+        cloud.functions.find = _find_function
+        cloud.ledger.deny = authoriser.deny
+        made.append(template)
+
+    with (
+        # moto takes a denial whose condition does not hold for one that does; here the authoriser
+        # answers for the policies of buckets too.
+        patch.object(FakeBucket, "get_permission", return_value=PermissionResult.NEUTRAL),
+        embedded_cloud(tempo=FAST, retry_speed=5000, wait_speed=300, deploy=deploy) as cloud,
+    ):
+        yield Deployment(cloud, made[0], authoriser)
+
+
+def _settings(cloud: Cloud) -> dict[str, Any]:
+    """One source, drilled every night with an exact baseline, in the VPC where it stands."""
+    ec2 = client("ec2")
+    (vpc,) = ec2.describe_vpcs()["Vpcs"]
+    group = ec2.create_security_group(
+        GroupName="databases", Description="production", VpcId=vpc["VpcId"]
+    )
+    night = {
+        "sources": [SOURCE],
+        "cron": "0 3 * * ? *",
+        "time_zone": "Europe/Berlin",
+        "input": {"baseline": "exact"},
+    }
+    return {
+        "prefix": "tm",
+        "sources": [{"db_instance_id": SOURCE, "secret_arn": cloud.source_secrets[SOURCE]}],
+        "nightly": [night],
+        "network": {
+            "vpc_id": vpc["VpcId"],
+            "subnet_ids": [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]],
+            "source_security_group_ids": [group["GroupId"]],
+        },
+        "postgres_majors": [17, 18],
+        "notify_emails": ["dba@example.com"],
+    }
+
+
+def _find_function(arn: str) -> Function:
+    """As Lambda has it: handler, environment, time-out and role of the template."""
+    found = client("lambda").get_function_configuration(FunctionName=arn)
+    return Function(
+        arn=found["FunctionArn"],
+        name=found["FunctionName"],
+        handler=found["Handler"],
+        timeout_seconds=found["Timeout"],
+        memory_mib=found["MemorySize"],
+        environment={**found["Environment"]["Variables"], **OVERRIDES},
+        role_arn=found["Role"],
+    )
