@@ -33,16 +33,30 @@ def main() -> int:
 
 
 def _context(file: Path | None, pairs: list[str]) -> dict[str, Any]:
-    """``python app.py`` alone reads no cdk.json: that is the CLI's work, so it is done here."""
-    known: dict[str, Any] = json.loads(CDK_FILE.read_text(encoding="utf-8"))["context"]
-    if file is not None:
-        known = {key: value for key, value in known.items() if key.startswith("@")}
-        known |= _read(file)
-    known |= json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))
-    for pair in pairs:
-        key, _, value = pair.partition("=")
-        known[key] = json.loads(value) if key.startswith("aws:") else value
-    return known
+    """cdk.json's flags, the settings of the file or else of cdk.json, and what was said besides.
+
+    ``python app.py`` alone reads no cdk.json, and the CLI hands all of it over, settings too: a
+    file of settings takes their place, and only what differs from cdk.json was said with ``-c``.
+    """
+    written: dict[str, Any] = json.loads(CDK_FILE.read_text(encoding="utf-8"))["context"]
+    handed: dict[str, Any] = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))
+    said = {key: value for key, value in handed.items() if written.get(key) != value}
+    known = written if file is None else {**_flags(written), **_read(file)}
+    return {**known, **said, **dict(map(_pair, pairs))}
+
+
+def _flags(context: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in context.items() if key.startswith("@")}
+
+
+def _pair(pair: str) -> tuple[str, Any]:
+    key, _, value = pair.partition("=")
+    if not key.startswith("aws:"):
+        return key, value
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        raise BadSettings(f"The settings were refused: {key}: is no JSON") from None
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _PREFIX = re.compile(r"(?=.{1,12}\Z)[a-z](?:-?[a-z0-9])*")
 
 @dataclass(frozen=True)
 class Settings:
-    """One deployment's settings. Units are in the names."""
+    """One deployment's settings. Units are in the names; no ``sources`` means any instance."""
 
     stack: str
     prefix: str
@@ -30,6 +30,7 @@ class Settings:
     deadline_minutes: float
     teardown_minutes: float
     poll_seconds: float
+    sources: tuple[str, ...]
     source_secrets: Mapping[str, str]
     copy_instance_class: str
     copy_subnet_group: str
@@ -58,6 +59,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         deadline_minutes=reader.number("TM_DEADLINE_MINUTES", 360, 0.1, 7200),
         teardown_minutes=reader.number("TM_TEARDOWN_MINUTES", 240, 0.1, 1440),
         poll_seconds=reader.number("TM_POLL_SECONDS", MAX_POLL_SECONDS, 1, MAX_POLL_SECONDS),
+        sources=tuple(name.lower() for name in reader.words("TM_SOURCES", "")),
         source_secrets=_by_instance(reader.mapping("TM_SOURCE_SECRETS")),
         copy_instance_class=reader.text("TM_COPY_INSTANCE_CLASS", ""),
         copy_subnet_group=reader.text("TM_COPY_SUBNET_GROUP"),
@@ -89,8 +91,8 @@ class _Reader:
             return ""
         return value.strip()
 
-    def words(self, name: str) -> tuple[str, ...]:
-        return tuple(word.strip() for word in self.text(name).split(",") if word.strip())
+    def words(self, name: str, default: str | None = None) -> tuple[str, ...]:
+        return tuple(word.strip() for word in self.text(name, default).split(",") if word.strip())
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> str:
         value = self.text(name, allowed[0])

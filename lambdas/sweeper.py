@@ -10,6 +10,7 @@ from lambdas.adapters.evidence import Evidence
 from lambdas.adapters.executions import Executions
 from lambdas.adapters.inventory import Inventory
 from lambdas.domain import sweep_report
+from lambdas.domain.inventory import source_of
 from lambdas.domain.ownership import ROLE_COPY, ROLE_SNAPSHOT, STACK, tags_of
 from lambdas.domain.retention import (
     Action,
@@ -73,7 +74,8 @@ class Sweep:
         decisions = decide_snapshots(self._rules, snapshots)
         for snapshot, decision in zip(snapshots, decisions, strict=True):
             name = snapshot["DBSnapshotIdentifier"]
-            delete = partial(self._inventory.sweep_snapshot, self._rules, name)
+            source = source_of(snapshot)
+            delete = partial(self._inventory.sweep_snapshot, self._rules, name, source)
             self._carry_out(ROLE_SNAPSHOT, name, snapshot, decision, delete)
         if no_copies and no_snapshots and not copies and not snapshots:
             self.unable = no_copies

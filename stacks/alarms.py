@@ -1,5 +1,7 @@
 """What pages somebody. ``docs/runbook.md`` says what each alarm asks of a person."""
 
+import math
+
 from aws_cdk import Duration, aws_lambda, aws_sns, aws_sqs
 from aws_cdk import aws_cloudwatch as cw
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -17,7 +19,7 @@ _SWEEPS_MISSED = 3
 
 
 class Alarms(Construct):
-    """Each alarm goes to the topic, and comes back with a second message when it is over."""
+    """Each alarm goes to the topic; one of a state that lasts says too when it is over."""
 
     def __init__(
         self,
@@ -32,9 +34,12 @@ class Alarms(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._action = actions.SnsAction(topic)
+        # Whole hours, as CloudWatch's periods of an hour and more must be for its longest look
+        # back; between two sweeps nothing is known, and an alarm must not look mended.
+        self._sweep = Duration.hours(math.ceil(settings.sweep_minutes / 60))
         self.all: list[cw.Alarm] = []
         self._of_drills(machine)
-        for source in settings.nightly_sources:
+        for source in settings.nightly_sources if settings.passed_within_hours else ():
             self._of_silence(source)
         self._of_sweeps(sweep)
         self._above(
@@ -45,7 +50,7 @@ class Alarms(Construct):
 
     def _of_drills(self, machine: sfn.IStateMachine) -> None:
         ended = cw.MathExpression(
-            expression="failed + timed_out + aborted",
+            expression="FILL(failed, 0) + FILL(timed_out, 0) + FILL(aborted, 0)",
             label="drills that did not pass",
             period=_SOON,
             using_metrics={
@@ -55,12 +60,16 @@ class Alarms(Construct):
             },
         )
         self._above(
-            "DrillFailed", "A drill ended FAILED or INCONCLUSIVE, timed out or was stopped.", ended
+            "DrillFailed",
+            "A drill ended FAILED or INCONCLUSIVE, timed out or was stopped.",
+            ended,
+            lasts=False,
         )
         self._above(
             "CleanupFailed",
             "A drill could not delete its copy: it may still cost money.",
             metric("CleanupFailed", self._settings, period=_SOON),
+            lasts=False,
         )
 
     def _of_silence(self, source: str) -> None:
@@ -81,15 +90,15 @@ class Alarms(Construct):
         self._above(
             "CopyOverdue",
             "A copy past its expiry is still there and costs money.",
-            metric("CopiesOverdue", settings, statistic="Maximum", period=_HOUR),
+            metric("CopiesOverdue", settings, statistic="Maximum", period=self._sweep),
         )
         self._above(
             "SweepFailed",
             "The sweeper could not delete what is due.",
             cw.MathExpression(
-                expression="failures + errors",
+                expression="FILL(failures, 0) + FILL(errors, 0)",
                 label="sweeps that failed",
-                period=_HOUR,
+                period=self._sweep,
                 using_metrics={
                     "failures": metric("SweepFailures", settings),
                     "errors": sweep.metric_errors(),
@@ -99,7 +108,7 @@ class Alarms(Construct):
         self._alarm(
             "SweepMissing",
             "The sweeper has not run.",
-            metric("SweepsDone", settings, period=Duration.minutes(settings.sweep_minutes)),
+            metric("SweepsDone", settings, period=self._sweep),
             threshold=1,
             comparison_operator=cw.ComparisonOperator.LESS_THAN_THRESHOLD,
             evaluation_periods=_SWEEPS_MISSED,
@@ -108,11 +117,13 @@ class Alarms(Construct):
         self._above(
             "SnapshotsMany",
             f"More than {settings.snapshots_alarm} snapshots of ours count against the quota.",
-            metric("SnapshotsKept", settings, statistic="Maximum", period=_HOUR),
+            metric("SnapshotsKept", settings, statistic="Maximum", period=self._sweep),
             threshold=settings.snapshots_alarm,
         )
 
-    def _above(self, name: str, says: str, value: cw.IMetric, threshold: float = 0) -> None:
+    def _above(
+        self, name: str, says: str, value: cw.IMetric, threshold: float = 0, *, lasts: bool = True
+    ) -> None:
         self._alarm(
             name,
             says,
@@ -121,6 +132,7 @@ class Alarms(Construct):
             comparison_operator=cw.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=1,
             treat_missing_data=cw.TreatMissingData.NOT_BREACHING,
+            lasts=lasts,
         )
 
     def _alarm(
@@ -133,6 +145,7 @@ class Alarms(Construct):
         comparison_operator: cw.ComparisonOperator,
         evaluation_periods: int,
         treat_missing_data: cw.TreatMissingData,
+        lasts: bool = True,
     ) -> None:
         alarm = cw.Alarm(
             self,
@@ -146,7 +159,8 @@ class Alarms(Construct):
             treat_missing_data=treat_missing_data,
         )
         alarm.add_alarm_action(self._action)
-        alarm.add_ok_action(self._action)
+        if lasts:
+            alarm.add_ok_action(self._action)
         self.all.append(alarm)
 
 

@@ -4,6 +4,7 @@ from aws_cdk import Duration, RemovalPolicy, aws_iam, aws_kms, aws_s3, aws_sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from stacks.roles import OF_THIS_ACCOUNT
 from stacks.settings import DeploymentSettings
 
 ACCESS_LOG_DAYS = 90
@@ -67,8 +68,7 @@ class VerdictTopic(Construct):
             enforce_ssl=True,
         )
         # An alarm of CloudWatch can't be sent to a topic under AWS's own key for SNS.
-        alarms = aws_iam.ServicePrincipal("cloudwatch.amazonaws.com")
-        self.key.grant_encrypt_decrypt(alarms)
-        self.topic.grant_publish(alarms)
+        alarms = aws_iam.ServicePrincipal("cloudwatch.amazonaws.com", conditions=OF_THIS_ACCOUNT)
+        self.topic.grant_publish(alarms)  # and kms:Decrypt and kms:GenerateDataKey* of its key
         for address in settings.notify_emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(address))

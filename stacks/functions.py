@@ -13,7 +13,6 @@ from aws_cdk import (
     Duration,
     ILocalBundling,
     aws_ec2,
-    aws_iam,
     aws_lambda,
 )
 from constructs import Construct
@@ -25,10 +24,11 @@ from ops.build import (
     functions_digest,
     layer_digest,
 )
-from stacks.acknowledgements import acknowledge_runtime, acknowledge_wildcards
+from stacks.acknowledgements import acknowledge_runtime
 from stacks.logs import log_group
 from stacks.network import QuarantineNetwork
-from stacks.permissions import Names, grants
+from stacks.permissions import Names
+from stacks.roles import LAMBDA, service_role
 from stacks.settings import DeploymentSettings
 from stacks.spec import FunctionSpec
 
@@ -83,7 +83,7 @@ class Functions(Construct):
             f"/aws/lambda/{function_name}",
             self._settings.log_retention_days,
         )
-        role = service_role(self, f"{spec.name}Role", "lambda.amazonaws.com", spec.name, names)
+        role = service_role(self, f"{spec.name}Role", LAMBDA, spec.name, names)
         function = aws_lambda.Function(
             self,
             spec.name,
@@ -94,7 +94,7 @@ class Functions(Construct):
             handler=f"lambdas.handlers.{spec.module}.handler",
             code=self._code,
             layers=[self._layer],
-            # What a role may do is written in permissions.py and nowhere else.
+            # What a role may do is written in stacks/permissions and nowhere else.
             role=role.without_policy_updates(),
             memory_size=spec.memory_mib,
             timeout=Duration.seconds(spec.timeout_seconds),
@@ -112,7 +112,8 @@ class Functions(Construct):
         """One for each source that may be read; the others share what the account has."""
         if spec.alone:
             return 1
-        return len(self._settings.sources) if spec.reads_source else None
+        readable = sum(bool(source.secret_arn) for source in self._settings.sources)
+        return readable if spec.reads_source and readable else None
 
     def _place(self, spec: FunctionSpec) -> dict[str, Any]:
         if not spec.in_vpc:
@@ -122,27 +123,6 @@ class Functions(Construct):
             "vpc_subnets": aws_ec2.SubnetSelection(subnets=list(self._network.subnets)),
             "security_groups": [self._network.verifier],
         }
-
-
-def service_role(
-    scope: Construct, construct_id: str, service: str, name: str, names: Names
-) -> aws_iam.Role:
-    """A role of ``permissions`` that a service assumes; it may do what stands there, no more."""
-    policy = grants(name, names)
-    role = aws_iam.Role(
-        scope,
-        construct_id,
-        assumed_by=aws_iam.ServicePrincipal(service),
-        inline_policies={
-            "Allowed": aws_iam.PolicyDocument(
-                statements=[
-                    aws_iam.PolicyStatement.from_json(grant.statement()) for grant in policy
-                ]
-            )
-        },
-    )
-    acknowledge_wildcards(role, policy)
-    return role
 
 
 def environment(
@@ -157,6 +137,7 @@ def environment(
         "TM_RETENTION_DAYS": str(settings.retention_days),
         "TM_DEADLINE_MINUTES": str(settings.deadline_minutes),
         "TM_TEARDOWN_MINUTES": str(settings.teardown_minutes),
+        "TM_SOURCES": ",".join(source.db_instance_id for source in settings.sources),
         "TM_SOURCE_SECRETS": json.dumps(secrets),
         "TM_COPY_INSTANCE_CLASS": settings.copy_instance_class,
         "TM_COPY_SUBNET_GROUP": network.subnet_group,

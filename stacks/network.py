@@ -1,11 +1,14 @@
 """Where copies are quarantined, and where the functions that talk to PostgreSQL stand."""
 
+import hashlib
 from collections.abc import Sequence
 
 from aws_cdk import CfnTag, aws_ec2, aws_rds
 from constructs import Construct
 
 from stacks.logs import log_group
+from stacks.permissions import Names
+from stacks.roles import service_role
 from stacks.settings import DeploymentSettings
 
 EVENT_TRIGGERS_CAN_BE_OFF_FROM = 17
@@ -26,9 +29,12 @@ class QuarantineNetwork(Construct):
         parameter_groups: the quarantine parameter group's name by PostgreSQL major version.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, settings: DeploymentSettings) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, settings: DeploymentSettings, names: Names
+    ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
+        self._names = names
         if settings.network.is_ours:
             self.vpc, self.subnets = self._own_vpc()
         else:
@@ -77,11 +83,10 @@ class QuarantineNetwork(Construct):
         return vpc, vpc.isolated_subnets
 
     def _flow_log(self) -> aws_ec2.FlowLogDestination:
-        settings = self._settings
-        name = f"/rds-time-machine/{settings.prefix}/flow"
-        return aws_ec2.FlowLogDestination.to_cloud_watch_logs(
-            log_group(self, "FlowLog", name, settings.log_retention_days)
-        )
+        names, days = self._names, self._settings.log_retention_days
+        group = log_group(self, "FlowLog", names.flow_log, days)
+        role = service_role(self, "FlowLogRole", "vpc-flow-logs.amazonaws.com", "FlowLog", names)
+        return aws_ec2.FlowLogDestination.to_cloud_watch_logs(group, role.without_policy_updates())
 
     def _given_vpc(self) -> tuple[aws_ec2.IVpc, Sequence[aws_ec2.ISubnet]]:
         network = self._settings.network
@@ -122,7 +127,9 @@ class QuarantineNetwork(Construct):
         self.verifier.add_egress_rule(aws_ec2.Peer.any_ipv4(), apis, "S3 and AWS's APIs")
 
     def _subnet_group(self) -> str:
-        name = f"{self._settings.prefix}-quarantine"
+        # RDS moves no subnet group into another VPC: another network is another group.
+        digest = hashlib.sha256(repr(self._settings.network).encode()).hexdigest()[:6]
+        name = f"{self._settings.prefix}-quarantine-{digest}"
         group = aws_rds.CfnDBSubnetGroup(
             self,
             "SubnetGroup",

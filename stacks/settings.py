@@ -2,23 +2,37 @@
 
 import ipaddress
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import available_timezones
 
 from jsonschema import Draft202012Validator
 
 from lambdas.domain import schema
-from lambdas.domain.request import contradictions, parse, structural_faults
+from lambdas.domain.request import MODE_DRILL, contradictions, parse, structural_faults
 from lambdas.domain.retention import most_snapshots
+from stacks.schedule import BadSchedule, longest_gap, runs_a_day, starts, today
 
 SCHEMA_FILE = Path(__file__).with_name("settings.schema.json")
 
 QUOTA_SHARE = 0.8
 """Of the account's manual snapshots, what the nights may take; people and pipelines need some."""
+
+INPUT_CHARACTERS = 100_000
+"""Step Functions takes 256 KiB, and the drill is carried along with its input's parts."""
+
+_NO_ZONES = frozenset({"localtime", "Factory", "posixrules"})
+"""Files among the time zones that are none of EventBridge's."""
+
+_PRIVATE = [
+    ipaddress.IPv4Network(cidr)
+    for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
+]
 
 _WHOLE = "the context must be a JSON object with sources, as in cdk.json"
 
@@ -48,6 +62,20 @@ class Night:
     window_minutes: int
     input: Mapping[str, Any]
 
+    @property
+    def restores(self) -> bool:
+        """Whether it can PASS: a snapshot alone proves nothing."""
+        return bool(self.input.get("mode", MODE_DRILL) == MODE_DRILL)
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A night with the key it came from, and its next starts."""
+
+    where: str
+    night: Night
+    starts: list[datetime]
+
 
 @dataclass(frozen=True)
 class Network:
@@ -57,6 +85,7 @@ class Network:
     subnet_ids: tuple[str, ...]
     source_security_group_ids: tuple[str, ...]
     cidr: str
+    cidr_given: bool
 
     @property
     def is_ours(self) -> bool:
@@ -97,8 +126,9 @@ class DeploymentSettings:
 
     @property
     def nightly_sources(self) -> tuple[str, ...]:
-        """Each source that has a schedule, once, in the order of ``sources``."""
-        scheduled = {name for night in self.nightly for name in night.sources}
+        """Each source with a schedule that restores, once, in the order of ``sources``."""
+        nights = (night for night in self.nightly if night.restores)
+        scheduled = {name for night in nights for name in night.sources}
         return tuple(s.db_instance_id for s in self.sources if s.db_instance_id in scheduled)
 
 
@@ -177,16 +207,25 @@ def _network(entry: Mapping[str, Any]) -> Network:
         subnet_ids=tuple(entry.get("subnet_ids", ())),
         source_security_group_ids=tuple(entry.get("source_security_group_ids", ())),
         cidr=entry.get("cidr", cidr),
+        cidr_given="cidr" in entry,
     )
 
 
 def _contradictions(settings: DeploymentSettings) -> Iterator[str]:
     yield from _source_faults(settings.sources, settings.prefix)
     yield from _network_faults(settings)
+    yield from _secret_faults(settings)
     known = {source.db_instance_id: source for source in settings.sources}
+    nights: list[_Planned] = []
     for number, night in enumerate(settings.nightly):
-        yield from _night_faults(f"nightly[{number}]", night, known)
-    yield from _quota_faults(settings)
+        where = f"nightly[{number}]"
+        yield from _night_faults(where, night, known)
+        try:
+            nights.append(_Planned(where, night, starts(night.cron, today())))
+        except BadSchedule as error:
+            yield f"{where}.cron: {error}; it is six fields, as in 0 3 * * ? *"
+    yield from _quota_faults(settings, nights)
+    yield from _switch_faults(settings, nights)
 
 
 def _source_faults(sources: Sequence[Source], prefix: str) -> Iterator[str]:
@@ -216,11 +255,10 @@ def _network_faults(settings: DeploymentSettings) -> Iterator[str]:
                 "network.vpc_id: a source has a secret_arn, but a network of our own can't reach"
                 " it; give the sources' VPC, or leave the secret out"
             )
-        try:
-            ipaddress.ip_network(network.cidr)
-        except ValueError:
-            yield "network.cidr: is not a network's address; its host bits must be zero"
+        yield from _cidr_faults(network.cidr)
         return
+    if network.cidr_given:
+        yield "network.cidr: is for a network of our own; leave it out with a vpc_id"
     if not network.subnet_ids:
         yield "network.subnet_ids: is missing; it is private subnets of the VPC in two zones"
     if with_secret and not network.source_security_group_ids:
@@ -230,56 +268,54 @@ def _network_faults(settings: DeploymentSettings) -> Iterator[str]:
         )
 
 
+def _cidr_faults(cidr: str) -> Iterator[str]:
+    try:
+        network = ipaddress.IPv4Network(cidr)
+    except ValueError:
+        yield "network.cidr: is not a network's address; its host bits must be zero"
+        return
+    if not any(network.subnet_of(private) for private in _PRIVATE):
+        yield "network.cidr: is not private; it is within 10/8, 172.16/12, 192.168/16 or 100.64/10"
+
+
 def _night_faults(where: str, night: Night, known: Mapping[str, Source]) -> Iterator[str]:
     for name in night.sources:
         if name not in known:
             yield f"{where}.sources: {name} is not in sources; add it there"
-    yield from _cron_faults(where, night.cron)
-    try:
-        ZoneInfo(night.time_zone)
-    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError):
+    if len(set(night.sources)) < len(night.sources):
+        yield f"{where}.sources: an instance is listed twice"
+    if night.time_zone not in available_timezones() - _NO_ZONES:
         yield f"{where}.time_zone: is not a time zone; it is an IANA name, as in Europe/Berlin"
+    if len(json.dumps(night.input)) > INPUT_CHARACTERS:
+        yield f"{where}.input: is too long; at most {INPUT_CHARACTERS} characters"
+    yield from _input_faults(f"{where}.input", night, known)
+
+
+def _input_faults(where: str, night: Night, known: Mapping[str, Source]) -> Iterator[str]:
     for name in ("db_instance_id", "purpose"):
         if name in night.input:
-            yield f"{where}.input.{name}: is set by the schedule; leave it out"
+            yield f"{where}.{name}: is set by the schedule; leave it out"
     document = {**night.input, "db_instance_id": night.sources[0]}
     faults = structural_faults(document)
     for fault in faults or contradictions(parse(document)):
-        yield f"{where}.input.{fault}"
+        yield f"{where}.{fault}"
     wants_secret = night.input.get("baseline", "none") != "none"
     for name in night.sources:
         if wants_secret and name in known and not known[name].secret_arn:
-            yield f"{where}.input.baseline: reads the source; {name} has no secret_arn in sources"
+            yield f"{where}.baseline: reads the source; {name} has no secret_arn in sources"
 
 
-def _cron_faults(where: str, cron: str) -> Iterator[str]:
-    day_of_month, day_of_week = cron.split()[2], cron.split()[4]
-    if (day_of_month == "?") == (day_of_week == "?"):
-        yield f"{where}.cron: one of day-of-month and day-of-week must be ?, and not both"
-
-
-def _runs_a_day(cron: str) -> int:
-    """How often a schedule runs on a day on which it runs."""
-    hours: set[int] = set()
-    for part in cron.split()[1].split(","):
-        span, _, step = part.partition("/")
-        first, _, last = span.partition("-")
-        begin = 0 if first == "*" else int(first)
-        end = int(last) if last else (23 if step or first == "*" else begin)
-        hours.update(range(begin, end + 1, int(step or 1)))
-    return len(hours)
-
-
-def _quota_faults(settings: DeploymentSettings) -> Iterator[str]:
+def _quota_faults(settings: DeploymentSettings, nights: Sequence[_Planned]) -> Iterator[str]:
     wheres, most, drills = [], 0, 0
-    for number, night in enumerate(settings.nightly):
+    for planned in nights:
+        night = planned.night
         if night.input.get("recovery_point", "new") != "new":
             continue
         days = night.input.get("retention_days", settings.retention_days)
         named = "retention_days" in night.input
-        wheres.append(f"nightly[{number}].input.retention_days" if named else "retention_days")
+        wheres.append(f"{planned.where}.input.retention_days" if named else "retention_days")
         drills += len(night.sources)
-        most += most_snapshots(len(night.sources), _runs_a_day(night.cron), days)
+        most += most_snapshots(len(night.sources), runs_a_day(planned.starts), days)
     room = int(settings.snapshot_quota * QUOTA_SHARE)
     if most > room:
         yield (
@@ -287,3 +323,43 @@ def _quota_faults(settings: DeploymentSettings) -> Iterator[str]:
             f" snapshots, and the quota of {settings.snapshot_quota} leaves {room} for them; keep"
             " them shorter, or have the quota raised and say so in snapshot_quota"
         )
+    if settings.snapshots_alarm >= settings.snapshot_quota:
+        yield (
+            "snapshots_alarm: would never sound, it is not below snapshot_quota"
+            f" ({settings.snapshot_quota})"
+        )
+
+
+def _switch_faults(settings: DeploymentSettings, nights: Sequence[_Planned]) -> Iterator[str]:
+    """A dead man's switch that is always in alarm warns nobody."""
+    if settings.passed_within_hours == 0:
+        return
+    for source in settings.nightly_sources:
+        gaps = [
+            longest_gap(planned.starts)
+            + timedelta(
+                minutes=planned.night.window_minutes
+                + planned.night.input.get("deadline_minutes", settings.deadline_minutes)
+            )
+            for planned in nights
+            if source in planned.night.sources and planned.night.restores
+        ]
+        if gaps and min(gaps) > timedelta(hours=settings.passed_within_hours):
+            hours = math.ceil(min(gaps) / timedelta(hours=1))
+            yield (
+                f"passed_within_hours: {settings.passed_within_hours} would always be in alarm for"
+                f" {source}, whose schedule with its window and deadline takes up to {hours}; give"
+                " at least so many, at most 168, or 0 for no such alarm, or schedule more often"
+            )
+
+
+def _secret_faults(settings: DeploymentSettings) -> Iterator[str]:
+    """A stack lives in one region of one account, and so does what it may read."""
+    homes = {}
+    for number, source in enumerate(settings.sources):
+        for name in ("secret_arn", "secret_kms_key_arn", "kms_key_arn"):
+            arn = getattr(source, name)
+            if arn:
+                homes[f"sources[{number}].{name}"] = tuple(arn.split(":")[3:5])
+    if len(set(homes.values())) > 1:
+        yield f"{', '.join(homes)}: are not all of one region and account; a stack has only one"

@@ -6,8 +6,8 @@ from aws_cdk import aws_scheduler_targets as schedule_targets
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.functions import service_role
 from stacks.permissions import Names
+from stacks.roles import service_role
 from stacks.settings import DeploymentSettings
 
 ENDED_BADLY = ["FAILED", "TIMED_OUT", "ABORTED"]

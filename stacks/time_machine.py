@@ -1,5 +1,6 @@
 """The stack: it wires what the constructs make."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack, Tags, aws_sqs
@@ -16,6 +17,9 @@ from stacks.settings import BadSettings, DeploymentSettings
 from stacks.spec import EXPORT_VERDICT, SWEEP, WORKFLOW
 from stacks.sweeping import Sweeping
 from stacks.workflow import DrillMachine, Nights, machine_name
+
+ENVIRONMENT_BYTES = 4096 - 200
+"""Lambda takes 4 KB of variables."""
 
 
 class TimeMachineStack(Stack):
@@ -36,12 +40,17 @@ class TimeMachineStack(Stack):
             **options,
         )
         self.settings = settings
-        network = QuarantineNetwork(self, "Network", settings)
         evidence = EvidenceBucket(self, "Evidence", settings)
         verdicts = VerdictTopic(self, "Verdicts", settings)
-        names = self._names(settings, network, evidence, verdicts)
+        dead_letters = aws_sqs.Queue(
+            self, "DeadLetters", enforce_ssl=True, removal_policy=RemovalPolicy.DESTROY
+        )
+        acknowledge_dead_letters(dead_letters)
+        names = self._names(settings, evidence, verdicts, dead_letters)
         _refuse_crowds(names)
+        network = QuarantineNetwork(self, "Network", settings, names)
         variables = environment(settings, network, evidence.bucket.bucket_name)
+        _refuse_long_environment(variables)
         functions = Functions(self, "Functions", settings, network, variables)
         machine = DrillMachine(
             self,
@@ -56,10 +65,6 @@ class TimeMachineStack(Stack):
             names,
         ).machine
         sweep = functions.add(SWEEP, names)
-        dead_letters = aws_sqs.Queue(
-            self, "DeadLetters", enforce_ssl=True, removal_policy=RemovalPolicy.DESTROY
-        )
-        acknowledge_dead_letters(dead_letters)
         Nights(self, "Nights", settings, machine, names, dead_letters)
         Sweeping(self, "Sweeping", settings, sweep, machine, names, dead_letters)
         alarms = Alarms(self, "Alarms", settings, verdicts.topic, machine, sweep, dead_letters)
@@ -76,9 +81,9 @@ class TimeMachineStack(Stack):
     def _names(
         self,
         settings: DeploymentSettings,
-        network: QuarantineNetwork,
         evidence: EvidenceBucket,
         verdicts: VerdictTopic,
+        dead_letters: aws_sqs.IQueue,
     ) -> Names:
         arn = f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:stateMachine"
         sources = settings.sources
@@ -86,6 +91,7 @@ class TimeMachineStack(Stack):
             partition=Aws.PARTITION,
             region=Aws.REGION,
             account=Aws.ACCOUNT_ID,
+            url_suffix=Aws.URL_SUFFIX,
             prefix=settings.prefix,
             stack=settings.stack,
             bucket_arn=evidence.bucket.bucket_arn,
@@ -96,8 +102,9 @@ class TimeMachineStack(Stack):
             state_machine_arn=f"{arn}:{machine_name(settings)}",
             topic_arn=verdicts.topic.topic_arn,
             topic_key_arn=verdicts.key.key_arn,
-            subnet_group=network.subnet_group,
-            parameter_groups=f"{settings.prefix}-*",
+            dead_letters_arn=dead_letters.queue_arn,
+            subnet_group=f"{settings.prefix}-quarantine-*",
+            parameter_groups=f"{settings.prefix}-quarantine-*",
             vpc=True,
         )
 
@@ -112,6 +119,15 @@ def _refuse_crowds(names: Names) -> None:
             "The settings were refused: sources: are too many, or their names too long: the policy"
             f" of {', '.join(crowded)} would be longer than IAM allows; deploy a part of them with"
             " another prefix"
+        )
+
+
+def _refuse_long_environment(variables: Mapping[str, str]) -> None:
+    """What CloudFormation fills in is longer than its token: the reserve is for that."""
+    if sum(len(name) + len(value) for name, value in variables.items()) > ENVIRONMENT_BYTES:
+        raise BadSettings(
+            "The settings were refused: sources: are too many with a secret_arn for the 4 KB of a"
+            " function's environment; deploy a part of them with another prefix"
         )
 
 

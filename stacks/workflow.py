@@ -8,9 +8,9 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from ops.build import ROOT
-from stacks.functions import service_role
 from stacks.logs import log_group
 from stacks.permissions import Names
+from stacks.roles import service_role
 from stacks.settings import DeploymentSettings, Night
 
 DEFINITION = ROOT / "statemachine" / "drill.asl.json"

@@ -63,13 +63,13 @@ class Inventory:
             return None
         return decision
 
-    def sweep_snapshot(self, rules: Rules, name: str) -> Decision | None:
-        """Delete the snapshot if it is still to be deleted, given all others as they are by now.
+    def sweep_snapshot(self, rules: Rules, name: str, source: str) -> Decision | None:
+        """Delete the snapshot if it is still to be deleted, given its source's as they are by now.
 
         Returns:
             What was decided now, and done if that is ``delete``; None when the snapshot is gone.
         """
-        found = list(self.snapshots())
+        found = list(self.snapshots(source))
         names = [snapshot["DBSnapshotIdentifier"] for snapshot in found]
         if name not in names:
             return None

@@ -127,7 +127,7 @@ def target_faults(request: Request, settings: Settings, engine_version: str) -> 
     major = engine_version.split(".", maxsplit=1)[0]
     return [
         f"restore.parameter_group: the deployment has no quarantine group for PostgreSQL {major}; "
-        "add one to TM_COPY_PARAMETER_GROUPS, or name one here"
+        f"add {major} to the setting postgres_majors, or name a group here"
     ]
 
 

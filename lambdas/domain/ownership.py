@@ -17,6 +17,9 @@ EXPIRES_AT = "time-machine:expires-at"
 VERDICT = "time-machine:verdict"
 HOLD = "time-machine:hold"
 """A person's: a snapshot with it is never deleted, whatever its value says."""
+RESTORABLE = "time-machine:restorable"
+RESTORABLE_YES = "yes"
+"""Its owner's, on a snapshot that we did not take: we may restore it, and do nothing else."""
 
 RESERVED_TAG_PREFIXES = ("time-machine:", "aws:", "rds:")
 

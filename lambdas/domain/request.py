@@ -116,7 +116,7 @@ def baseline_faults(request: Request, source_secrets: Mapping[str, str]) -> list
         return []
     return [
         f"baseline: {request.baseline} reads the source, and the deployment knows no secret of "
-        f"{request.source}; add one to TM_SOURCE_SECRETS, or use none"
+        f"{request.source}; add its secret_arn to the setting sources, or use none"
     ]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from lambdas.adapters.evidence import Evidence
 from lambdas.adapters.rds import Rds
-from lambdas.domain import documents, notice
+from lambdas.domain import bounds, documents, notice
 from lambdas.domain import request as requests
 from lambdas.domain.drill import Drill, decide, execution_from, target_faults, to_document
 from lambdas.observability import Event, logged
@@ -46,16 +46,18 @@ def _plan(event: Event, settings: Settings, rds: Rds) -> tuple[Drill | None, lis
     if not isinstance(document, dict):
         return None, faults
     legal = {key: value for key, value in document.items() if not _at_fault(key, faults)}
-    if "db_instance_id" not in legal:
-        return None, faults + requests.contradictions(requests.parse({**legal, **_NAMELESS}))
-    request = requests.parse(legal)
-    instance = rds.find_instance(request.source)
+    request = requests.parse({**_NAMELESS, **legal})
     faults += requests.contradictions(request)
+    faults += bounds.quarantine_faults(request, settings)
+    if "db_instance_id" not in legal:
+        return None, faults
+    instance = rds.find_instance(request.source)
+    faults += bounds.source_faults(request, settings)
     faults += requests.baseline_faults(request, settings.source_secrets)
     faults += requests.source_faults(request, instance)
-    snapshot = _existing_snapshot(request, rds)
+    snapshot = _existing_snapshot(request, rds, settings)
     if not request.takes_snapshot and (snapshot is None or instance is not None):
-        faults += requests.snapshot_faults(request, snapshot)
+        faults += _snapshot_faults(request, snapshot, settings)
     if instance is not None:
         faults += target_faults(request, settings, (snapshot or instance)["EngineVersion"])
     if faults or instance is None:
@@ -67,10 +69,16 @@ def _at_fault(field: str, faults: list[str]) -> bool:
     return any(fault.startswith((f"{field}:", f"{field}.", f"{field}[")) for fault in faults)
 
 
-def _existing_snapshot(request: requests.Request, rds: Rds) -> Any:
+def _existing_snapshot(request: requests.Request, rds: Rds, settings: Settings) -> Any:
     point = request.recovery_point
     if point.kind == requests.RECOVERY_NAMED:
         return rds.find_snapshot(point.value)
     if point.kind == requests.RECOVERY_LATEST:
-        return requests.latest(rds.snapshots_of(request.source), point.value)
+        return bounds.latest_restorable(rds.snapshots_of(request.source), request, settings)
     return None
+
+
+def _snapshot_faults(request: requests.Request, snapshot: Any, settings: Settings) -> list[str]:
+    return requests.snapshot_faults(request, snapshot) or bounds.snapshot_faults(
+        request, snapshot, settings
+    )

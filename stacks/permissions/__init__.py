@@ -5,9 +5,10 @@ deny.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
-from stacks.permissions import runtime, workflow
+from stacks.permissions import network, runtime, workflow
 from stacks.permissions.functions import OF_FUNCTIONS, OF_STATES
 from stacks.permissions.names import Grant, Names, Statement
 
@@ -36,8 +37,16 @@ FUNCTIONS = tuple(OF_FUNCTIONS)
 IN_VPC = ("CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch")
 """The functions that talk to PostgreSQL."""
 
-ROLES = (*FUNCTIONS, "StateMachine", "Scheduler", "SweepClock")
-"""Every role that the deployment has."""
+ROLES = (*FUNCTIONS, "StateMachine", "Scheduler", "SweepClock", "FlowLog")
+"""Every role that a deployment has; ``FlowLog`` only where the network is its own."""
+
+
+_BESIDE: dict[str, Callable[[Names], list[Grant]]] = {
+    "StateMachine": lambda names: workflow.run_drill(names, STATES),
+    "Scheduler": workflow.start_night,
+    "SweepClock": workflow.start_sweep,
+    "FlowLog": network.log_flow,
+}
 
 
 def grants(role: str, names: Names) -> list[Grant]:
@@ -46,12 +55,8 @@ def grants(role: str, names: Names) -> list[Grant]:
     Raises:
         KeyError: there is no such role.
     """
-    if role == "StateMachine":
-        return workflow.run_drill(names, STATES)
-    if role == "Scheduler":
-        return [workflow.start_drill(names, "what the schedule is for")]
-    if role == "SweepClock":
-        return [workflow.start_sweep(names)]
+    if role in _BESIDE:
+        return _BESIDE[role](names)
     return [
         *OF_FUNCTIONS[role](names),
         runtime.log(names, role),
@@ -63,7 +68,13 @@ def grants(role: str, names: Names) -> list[Grant]:
 def too_long(names: Names) -> list[str]:
     """The roles whose policies IAM would refuse for their length; there are too many sources."""
     # Tokens have other lengths than what they stand for: take the longest that there are.
-    longest = replace(names, partition="aws-us-gov", region="ap-southeast-2", account="0" * 12)
+    longest = replace(
+        names,
+        partition="aws-us-gov",
+        region="ap-southeast-2",
+        account="0" * 12,
+        url_suffix="amazonaws.com.cn",
+    )
     return [role for role in ROLES if _characters(role, longest) > INLINE_POLICY_CHARACTERS]
 
 

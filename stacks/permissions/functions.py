@@ -118,7 +118,12 @@ def _delete_instance(names: Names) -> list[Grant]:
 
 def _publish_report(names: Names) -> list[Grant]:
     return [
-        rds.describe(names, f"snapshot:{names.own}", why="whether it is this drill's"),
+        rds.describe(
+            names,
+            "snapshot:*",
+            why="lists those of the source for the report; a listing names none, which RDS"
+            " authorises on all of them",
+        ),
         rds.tag_verdict(names),
         *rds.spare_sources(names),
         *evidence.read(names, documents.JUDGEMENT, documents.REPORT),

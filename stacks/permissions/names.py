@@ -47,12 +47,14 @@ class Names:
     """What a deployment is called; each text may be a token of CDK, so none is ever parsed.
 
     Attributes:
+        url_suffix: what the partition's host names end in, ``amazonaws.com`` or another.
         stack: the value of the tag ``time-machine:stack``.
         sources: identifiers of the production instances, in small letters.
         source_secret_arns: by source, the whole ARN of its read-only login's secret.
         source_secret_key_arns: customer-managed keys of those secrets.
         kms_key_arns: customer-managed keys of encrypted sources.
         topic_key_arn: the topic's customer-managed key, empty without one.
+        dead_letters_arn: the queue of what the schedules could not start.
         subnet_group: the name, or a pattern of names, that a copy may be restored into.
         parameter_groups: likewise for its parameter group.
         vpc: whether the functions that talk to PostgreSQL are in a VPC.
@@ -61,6 +63,7 @@ class Names:
     partition: str
     region: str
     account: str
+    url_suffix: str
     prefix: str
     stack: str
     bucket_arn: str
@@ -71,6 +74,7 @@ class Names:
     state_machine_arn: str
     topic_arn: str
     topic_key_arn: str
+    dead_letters_arn: str
     subnet_group: str
     parameter_groups: str
     vpc: bool
@@ -96,6 +100,11 @@ class Names:
         """The production instances."""
         return tuple(self.rds(f"db:{source}") for source in self.sources)
 
+    @property
+    def flow_log(self) -> str:
+        """The log group of the network's flow log, where the network is ours."""
+        return f"/rds-time-machine/{self.prefix}/flow"
+
     def function_arn(self, function: str) -> str:
         """A function's; its name is known before it is made, as its log group's is."""
         return self.arn("lambda", f"function:{self.prefix}-{function}")
@@ -114,4 +123,4 @@ class Names:
 
     def via(self, service: str) -> str:
         """The value of ``kms:ViaService`` when a service uses a key for its caller."""
-        return f"{service}.{self.region}.amazonaws.com"
+        return f"{service}.{self.region}.{self.url_suffix}"

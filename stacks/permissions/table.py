@@ -18,6 +18,7 @@ PLACEHOLDERS = Names(
     partition="aws",
     region="region",
     account="account",
+    url_suffix="amazonaws.com",
     prefix="<prefix>",
     stack="<stack>",
     bucket_arn="arn:aws:s3:::<evidence>",
@@ -28,8 +29,9 @@ PLACEHOLDERS = Names(
     state_machine_arn="arn:aws:states:region:account:stateMachine:<prefix>-drill",
     topic_arn="arn:aws:sns:region:account:<topic>",
     topic_key_arn="arn:aws:kms:region:account:<topic key>",
-    subnet_group="<prefix>-quarantine",
-    parameter_groups="<prefix>-*",
+    dead_letters_arn="arn:aws:sqs:region:account:<dead letters>",
+    subnet_group="<prefix>-quarantine-*",
+    parameter_groups="<prefix>-quarantine-*",
     vpc=True,
 )
 

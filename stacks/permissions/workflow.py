@@ -56,14 +56,20 @@ def start_drill(names: Names, why: str) -> Grant:
     return Grant("StartDrill", ("states:StartExecution",), (names.state_machine_arn,), why)
 
 
-def start_sweep(names: Names) -> Grant:
-    """Invoke the sweeper."""
-    return Grant(
+def start_night(names: Names) -> list[Grant]:
+    """The role of the nightly schedules."""
+    return [start_drill(names, "what the schedule is for"), _keep_dead_letter(names)]
+
+
+def start_sweep(names: Names) -> list[Grant]:
+    """The role of the sweeper's clock."""
+    start = Grant(
         "StartSweep",
         ("lambda:InvokeFunction",),
         (names.function_arn("Sweep"),),
         "what the sweeper's clock is for",
     )
+    return [start, _keep_dead_letter(names)]
 
 
 def look_at_drill(names: Names, why: str) -> Grant:
@@ -78,6 +84,15 @@ def answer_pipeline() -> Grant:
         ("codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"),
         ("*",),
         "CodePipeline knows no resources here; a job answers only to the id it handed out",
+    )
+
+
+def _keep_dead_letter(names: Names) -> Grant:
+    return Grant(
+        "KeepDeadLetter",
+        ("sqs:SendMessage",),
+        (names.dead_letters_arn,),
+        "EventBridge Scheduler sends what it could not start with the schedule's own role",
     )
 
 

@@ -19,6 +19,9 @@ ACCOUNT = "123456789012"
 Parameters = Mapping[str, Any]
 Context = dict[str, str | Sequence[str]]
 
+ANY = "any-of-all"
+"""A name that only a policy on all of them lets in: that is how RDS authorises a listing."""
+
 _TLS: Context = {"s3:TlsVersion": "1.3"}
 
 
@@ -42,12 +45,12 @@ def rds_arn(kind: str, name: str) -> str:
 
 
 def _describe_instances(given: Parameters) -> list[Asked]:
-    name = given.get("DBInstanceIdentifier", "*")
+    name = given.get("DBInstanceIdentifier", ANY)
     return [Asked("rds:DescribeDBInstances", _as_tagged(rds_arn("db", name)))]
 
 
 def _describe_snapshots(given: Parameters) -> list[Asked]:
-    snapshot = rds_arn("snapshot", given.get("DBSnapshotIdentifier", "*"))
+    snapshot = rds_arn("snapshot", given.get("DBSnapshotIdentifier", ANY))
     named = given.get("DBInstanceIdentifier")
     arns = [snapshot, rds_arn("db", named)] if named else [snapshot]
     return [Asked("rds:DescribeDBSnapshots", _as_tagged(*arns))]
@@ -147,6 +150,10 @@ def _publish(given: Parameters) -> list[Asked]:
     ]
 
 
+def _send_message(given: Parameters) -> list[Asked]:
+    return [Asked("sqs:SendMessage", {_queue_attributes(given["QueueUrl"])["QueueArn"]: {}})]
+
+
 ASKED: Mapping[str, Callable[[Parameters], Iterable[Asked]]] = {
     "rds.DescribeDBInstances": _describe_instances,
     "rds.DescribeDBSnapshots": _describe_snapshots,
@@ -160,6 +167,7 @@ ASKED: Mapping[str, Callable[[Parameters], Iterable[Asked]]] = {
     "s3.PutObject": _put_object,
     "secretsmanager.GetSecretValue": _get_secret,
     "sns.Publish": _publish,
+    "sqs.SendMessage": _send_message,
     "codepipeline.PutJobSuccessResult": lambda _: [
         Asked("codepipeline:PutJobSuccessResult", {"*": {}})
     ],
@@ -241,18 +249,26 @@ def policies_of(role_arn: str) -> list[dict[str, Any]]:
 
 
 def _denials_of(arn: str) -> list[dict[str, Any]]:
-    """What the policy of a bucket or topic denies to everybody, as a role's policy would."""
+    """What the policy of a bucket, topic or queue denies to everybody, as a role's policy would."""
     if arn.startswith("arn:aws:s3:::"):
         bucket = arn.removeprefix("arn:aws:s3:::").partition("/")[0]
         text = client("s3").get_bucket_policy(Bucket=bucket)["Policy"]
     elif arn.startswith("arn:aws:sns:"):
         text = client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]
+    elif arn.startswith("arn:aws:sqs:"):
+        queue = client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])
+        text = _queue_attributes(queue["QueueUrl"])["Policy"]
     else:
         return []
     denials = [it for it in json.loads(text)["Statement"] if it["Effect"] == "Deny"]
     if any(denial.pop("Principal") not in ("*", {"AWS": "*"}) for denial in denials):
         raise NotImplementedError(f"a denial to some in the policy of {arn}")
     return [{"Version": "2012-10-17", "Statement": denials}] if denials else []
+
+
+def _queue_attributes(url: str) -> dict[str, str]:
+    found = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    return dict(found["Attributes"])
 
 
 def _surroundings(call: Call) -> Context:

@@ -38,10 +38,14 @@ SETTINGS: dict[str, Any] = {
 }
 """The context of the template that the simulation is run over."""
 
+OWN_NETWORK: dict[str, Any] = {"prefix": PREFIX, "sources": [{"db_instance_id": SOURCE}]}
+"""The context of one with a network of its own, and so with the role of its flow log."""
+
 NAMES = Names(
     partition="aws",
     region=REGION,
     account=ACCOUNT,
+    url_suffix="amazonaws.com",
     prefix=PREFIX,
     stack="a-stack",
     bucket_arn="arn:aws:s3:::evidence",
@@ -52,8 +56,9 @@ NAMES = Names(
     state_machine_arn=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{PREFIX}-drill",
     topic_arn=f"arn:aws:sns:{REGION}:{ACCOUNT}:verdicts",
     topic_key_arn=f"arn:aws:kms:{REGION}:{ACCOUNT}:key/33333333-3333-3333-3333-333333333333",
-    subnet_group=f"{PREFIX}-quarantine",
-    parameter_groups=f"{PREFIX}-*",
+    dead_letters_arn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters",
+    subnet_group=f"{PREFIX}-quarantine-*",
+    parameter_groups=f"{PREFIX}-quarantine-*",
     vpc=True,
 )
 
@@ -88,15 +93,20 @@ def from_data(names: Names = NAMES) -> Deployment:
             "bucket": names.bucket_arn.removeprefix("arn:aws:s3:::"),
             "topic": names.topic_arn,
             "topic key": names.topic_key_arn,
-            "subnet group": names.subnet_group,
+            "subnet group": f"{PREFIX}-quarantine-a1b2c3",
+            "dead letters": names.dead_letters_arn,
             "other source": names.sources[-1],
             **_common(),
         },
     )
 
 
-def from_template(template: Mapping[str, Any]) -> Deployment:
-    """As CloudFormation would make it: all policies of each role, wherever they are attached."""
+def from_template(template: Mapping[str, Any], own: Mapping[str, Any]) -> Deployment:
+    """As CloudFormation would make it: all policies of each role, wherever they are attached.
+
+    Args:
+        own: the template of a network of its own; what only that has comes from there.
+    """
     resources: Mapping[str, Any] = template["Resources"]
     functions = {
         entry["Properties"]["FunctionName"].removeprefix(f"{PREFIX}-"): entry["Properties"]
@@ -112,14 +122,21 @@ def from_template(template: Mapping[str, Any]) -> Deployment:
         roles["Scheduler" if starts_drill else "SweepClock"] = target["RoleArn"]
     variables = functions["PlanDrill"]["Environment"]["Variables"]
     ((topic_id, topic),) = _of_type(resources, "AWS::SNS::Topic").items()
+    ((queue_id, _),) = _of_type(resources, "AWS::SQS::Queue").items()
+    (flow_log,) = _of_type(own["Resources"], "AWS::EC2::FlowLog").values()
+    flow_role = flow_log["Properties"]["DeliverLogsPermissionArn"]["Fn::GetAtt"][0]
     return Deployment(
-        {role: _attached(arn["Fn::GetAtt"][0], resources) for role, arn in roles.items()},
+        {
+            **{role: _attached(arn["Fn::GetAtt"][0], resources) for role, arn in roles.items()},
+            "FlowLog": _attached(flow_role, own["Resources"]),
+        },
         {
             "stack": resolve(variables["TM_STACK"], resources),
             "bucket": resolve(variables["TM_EVIDENCE_BUCKET"], resources),
             "topic": resolve({"Ref": topic_id}, resources),
             "topic key": resolve(topic["Properties"]["KmsMasterKeyId"], resources),
             "subnet group": resolve(variables["TM_COPY_SUBNET_GROUP"], resources),
+            "dead letters": _arn(queue_id, resources),
             "other source": OTHER_SOURCE,
             **_common(),
         },

@@ -85,12 +85,15 @@ class Simulator:
 
         Args:
             policies: the principal's identity policies, whole documents.
-            resource: an ARN; ``*`` where the action has no resources.
+            resource: an ARN without a wildcard, which the model would take for a pattern and say
+                yes where AWS says no; ``*`` where the action has no resources.
             context: condition keys with their values, tags of the resource among them.
 
         Raises:
             IllegalQuestion: the question makes no sense to IAM; that is no denial.
         """
+        if set(resource) & set("*?") and (resource != "*" or self.resource_types(action)):
+            raise IllegalQuestion(f"{action} on {resource}: a question names what it is about")
         account = principal_arn.split(":")[4]
         found = self._ask(
             "decide",

@@ -35,6 +35,7 @@ NOT_OF_A_NIGHT = {
     "LetLambdaJoinNetwork": "Lambda makes network interfaces with the role",
     "LetLambdaKeepInterface": "Lambda looks after network interfaces with the role",
     "LetLambdaLookAtNetwork": "Lambda looks at the network with the role",
+    "KeepDeadLetter": "EventBridge Scheduler keeps what it could not start with the role",
     "FollowMapRun": "Step Functions follows the batches of its own map run",
     "RestoreAutomatedSnapshot": "for a recovery point that is a daily backup",
     "RestoreLentSnapshot": "for a recovery point that another team lends",
@@ -138,6 +139,16 @@ def test_report_and_notice_go_to_the_bucket_and_the_topic_of_the_stack(
     assert any(key.endswith("/report.html") for key in stack.cloud.evidence())
     assert stack.cloud.verdict_topic_arn == stack.physical_id("AWS::SNS::Topic")
     assert [notice.attributes["verdict"] for notice in night.notices] == ["PASSED"]
+
+
+def test_the_report_of_a_night_lists_the_snapshots_of_its_source(
+    stack: Deployment, night: Night
+) -> None:
+    bucket, _, key = night.output["report"].removeprefix("s3://").partition("/")
+    report = json.loads(client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert report["snapshots_missing"] == ""
+    listed = {row["snapshot_id"]: row["verdict"] for row in report["snapshots"]}
+    assert listed[night.output["snapshot_id"]] == "PASSED"
 
 
 def test_the_copy_is_restored_into_the_quarantine_of_the_stack(
@@ -244,9 +255,13 @@ def test_the_state_machine_may_invoke_no_function_but_its_own(deployment: Deploy
 
 def test_a_role_trusts_the_one_service_that_it_is_for(deployment: Deployment) -> None:
     trusted = {}
+    of_this_account = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
     for role in client("iam").list_roles()["Roles"]:
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        trusted[role["Arn"]] = statement["Principal"]["Service"]
+        trusted[role["Arn"]] = service = statement["Principal"]["Service"]
+        # Lambda sets no aws:SourceAccount when it assumes a role.
+        condition = None if service == "lambda.amazonaws.com" else of_this_account
+        assert statement.get("Condition") == condition, service
     functions = [f"tm-{spec.name}" for spec in (*WORKFLOW, *BESIDE)]
     roles = {_role_of(name) for name in functions}
     assert len(roles) == len(functions)
@@ -300,6 +315,21 @@ def test_the_sweepers_clock_may_start_it_and_an_hour_with_nothing_to_do_is_quiet
     swept = deployment.invoke(target["Arn"], json.loads(target["Input"]))["Payload"]
     assert (swept["deleted"], swept["failed"]) == ([], [])
     assert deployment.authoriser.denials() == []
+
+
+def test_each_schedule_may_keep_what_it_could_not_start(deployment: Deployment) -> None:
+    """EventBridge Scheduler sends a dead letter with the schedule's own role."""
+    sqs, scheduler = client("sqs"), client("scheduler")
+    names = [it["Name"] for it in scheduler.list_schedules()["Schedules"]]
+    assert len(names) == 2
+    for target in (scheduler.get_schedule(Name=name)["Target"] for name in names):
+        queue = target["DeadLetterConfig"]["Arn"].rpartition(":")[2]
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        assert deployment.may(target["RoleArn"], "sqs.SendMessage", {"QueueUrl": url}) == ""
+    machine = client("stepfunctions").describe_state_machine(
+        stateMachineArn=deployment.cloud.state_machine_arn
+    )
+    assert deployment.may(machine["roleArn"], "sqs.SendMessage", {"QueueUrl": url}) != ""
 
 
 def test_the_verdict_is_exported_to_a_pipeline_under_its_own_role(

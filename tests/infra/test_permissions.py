@@ -27,6 +27,7 @@ from stacks.spec import BESIDE, WORKFLOW
 from tests.infra.cases import Case, cases, circumstances, context_of, resource_of, tags_of, things
 from tests.infra.policies import (
     NAMES,
+    OWN_NETWORK,
     SETTINGS,
     Deployment,
     Policies,
@@ -86,7 +87,8 @@ def deployment(
 ) -> Deployment:
     if request.param == "data":
         return from_data()
-    return from_template(synthesised("permissions", SETTINGS))
+    own = synthesised("own-network", OWN_NETWORK)
+    return from_template(synthesised("permissions", SETTINGS), own)
 
 
 def ask(
@@ -306,7 +308,16 @@ def test_the_reviewers_table_is_that_of_the_policies() -> None:
 def test_the_template_has_these_roles_and_no_other(
     synthesised: Callable[[str, Mapping[str, Any]], dict[str, Any]],
 ) -> None:
-    resources = synthesised("permissions", SETTINGS)["Resources"].values()
-    kinds = [entry["Type"] for entry in resources]
-    assert kinds.count("AWS::IAM::Role") == len(ROLES)
-    assert not {"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"} & set(kinds)
+    for name, context, count in (
+        ("permissions", SETTINGS, len(ROLES) - 1),  # all but the flow log's
+        ("own-network", OWN_NETWORK, len(ROLES)),
+    ):
+        kinds = [entry["Type"] for entry in synthesised(name, context)["Resources"].values()]
+        assert kinds.count("AWS::IAM::Role") == count
+        attached = {"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"}
+        assert not attached & set(kinds)
+
+
+def test_the_keys_of_another_partition_are_used_through_its_own_host_names() -> None:
+    china = replace(NAMES, region="cn-north-1", url_suffix="amazonaws.com.cn")
+    assert china.via("rds") == "rds.cn-north-1.amazonaws.com.cn"

@@ -11,6 +11,11 @@ from tests.infra.conftest import CDK, ROOT
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop-reader-AbCdEf"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 SHOP = {"db_instance_id": "shop"}
+OTHER = {"db_instance_id": "ledger"}
+LONG = [
+    {"name": f"n{n}", "database": "shop", "sql": "SELECT " + "1" * 2000, "expect": "> 0"}
+    for n in range(60)
+]
 GIVEN = {
     "vpc_id": "vpc-0123456789abcdef0",
     "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
@@ -45,6 +50,11 @@ BAD: list[tuple[str, Any]] = [
     ("sources", [{**SHOP, "kms_key_arn": "alias/shop"}]),
     ("sources", [{**SHOP, "secret_kms_key_arn": KEY}]),
     ("sources", [{**SHOP, "pasword": "x"}]),
+    ("sources", [{**SHOP, "secret_arn": SECRET.replace("shop-reader", "rds!db-1234")}]),
+    (
+        "sources",
+        [{**SHOP, "kms_key_arn": KEY}, {**OTHER, "kms_key_arn": KEY.replace("central", "west")}],
+    ),
     ("nightly", {}),
     ("nightly", [{"sources": ["shop"]}]),
     ("nightly", [night(sources=[])]),
@@ -56,6 +66,17 @@ BAD: list[tuple[str, Any]] = [
     ("nightly", [night(cron="60 3 * * ? *")]),
     ("nightly", [night(cron="0 3 * * * *")]),
     ("nightly", [night(cron="0 3 ? * ? *")]),
+    ("nightly", [night(cron="0 3 99 13 ? 1999")]),
+    ("nightly", [night(cron="0 3 abc def ? xyz")]),
+    ("nightly", [night(cron="0 3 ? * FOO *")]),
+    ("nightly", [night(cron="0 3 30 FEB ? *")]),
+    ("nightly", [night(cron="0 3 1 1 ? 1999")]),
+    ("nightly", [night(cron="0 5-3 * * ? *")]),
+    ("nightly", [night(sources=["shop", "SHOP"])]),
+    ("nightly", [night(time_zone="localtime")]),
+    ("nightly", [night(time_zone="Factory")]),
+    ("nightly", [night(time_zone="right/UTC")]),
+    ("nightly", [night(input={"tags": {"k": "v" * 256}, "expectations": LONG})]),
     ("nightly", [night(time_zone="Mars/Olympus")]),
     ("nightly", [night(time_zone="../etc")]),
     ("nightly", [night(time_zone="")]),
@@ -77,10 +98,14 @@ BAD: list[tuple[str, Any]] = [
     ("network", {"cidr": "10.0.0.0/8"}),
     ("network", {"cidr": "300.0.0.0/24"}),
     ("network", {"vpc": "x"}),
+    ("network", {"cidr": "127.0.0.0/16"}),
+    ("network", {"cidr": "8.8.0.0/16"}),
+    ("network", {**GIVEN, "cidr": "10.0.0.0/24"}),
     ("postgres_majors", []),
     ("postgres_majors", ["16"]),
     ("postgres_majors", [9]),
     ("postgres_majors", [16, 16]),
+    ("postgres_majors", [19]),
     ("copy_instance_class", "m7g.large"),
     ("retention_days", 0),
     ("retention_days", 3651),
@@ -94,9 +119,11 @@ BAD: list[tuple[str, Any]] = [
     ("sweep_minutes", "hourly"),
     ("notify_emails", "a@example.org"),
     ("notify_emails", ["nobody"]),
-    ("passed_within_hours", 0),
+    ("passed_within_hours", -1),
     ("passed_within_hours", 169),
+    ("passed_within_hours", 24),
     ("snapshots_alarm", 0),
+    ("snapshots_alarm", 100),
     ("snapshot_quota", 1),
     ("log_retention_days", 42),
     ("evidence_days", 3),
@@ -159,9 +186,25 @@ def test_nights_that_would_fill_the_quota_are_refused() -> None:
     from_context(context(sources=sources, nightly=nights, retention_days=14))
 
 
+def test_the_dead_mans_switch_leaves_the_schedule_its_time() -> None:
+    weekly = [night(cron="0 3 ? * SUN *")]
+    with pytest.raises(BadSettings, match="passed_within_hours: 36 would always be in alarm"):
+        from_context(context(nightly=weekly))
+    with pytest.raises(BadSettings, match="takes up to 175"):
+        from_context(context(nightly=weekly, passed_within_hours=168))
+    from_context(context(nightly=weekly, passed_within_hours=0))
+    monday = [*weekly, night(cron="0 3 ? * MON-SAT *")]
+    from_context(context(nightly=monday, passed_within_hours=55))
+
+
+def test_a_source_that_is_only_snapshotted_has_no_switch() -> None:
+    settings = from_context(context(nightly=[night(input={"mode": "snapshot"})]))
+    assert settings.nightly_sources == ()
+
+
 def test_nights_that_take_no_snapshot_fill_no_quota() -> None:
     old = {"recovery_point": {"latest": "automated"}}
-    from_context(context(nightly=[night(cron="0 0-23/2,5 * * ? *", input=old)]))
+    from_context(context(nightly=[night(cron="0 0-23/2 * * ? *", input=old)]))
 
 
 def test_cdk_json_shows_every_setting_with_its_default() -> None:

@@ -95,6 +95,19 @@ def test_a_question_without_sense_is_an_error_and_no_denial(
         simulator.decide([found], ME, action, resource, {})
 
 
+@pytest.mark.parametrize("resource", [f"{RDS}:snapshot:*", f"{RDS}:snapshot:tm-?", "*"])
+def test_a_question_about_a_pattern_is_refused(simulator: Simulator, resource: str) -> None:
+    """The model would match it with any policy; AWS asks a listing's about all there is."""
+    ours = [policy(Action="rds:DescribeDBSnapshots", Resource=f"{RDS}:snapshot:tm-*")]
+    with pytest.raises(IllegalQuestion, match="names what it is about"):
+        simulator.decide(ours, ME, "rds:DescribeDBSnapshots", resource, {})
+
+
+def test_what_has_no_resources_is_asked_on_everything(simulator: Simulator) -> None:
+    tracing = [policy(Action="xray:PutTraceSegments", Resource="*")]
+    assert simulator.decide(tracing, ME, "xray:PutTraceSegments", "*", {}).allowed
+
+
 def test_outside_of_its_context_it_says_nothing() -> None:
     with pytest.raises(SimulatorUnavailable):
         Simulator().decide([], ME, "rds:DeleteDBInstance", f"{RDS}:db:x", {})

@@ -12,7 +12,8 @@ from cfnlint.api import ManualArgs
 from cfnlint.api import lint as cfn_lint
 
 from lambdas.domain.request import structural_faults
-from tests.infra.conftest import FLAGS, ROOT, UNBUNDLED, Template, synthesise
+from stacks.settings import BadSettings
+from tests.infra.conftest import CDK, FLAGS, ROOT, UNBUNDLED, Template, synthesise
 from tests.infra.test_settings import GIVEN, KEY, SECRET, SHOP, night
 
 OTHER = {"db_instance_id": "Ledger", "port": 6432, "kms_key_arn": KEY}
@@ -21,12 +22,13 @@ READ = {**SHOP, "secret_arn": SECRET, "secret_kms_key_arn": KEY}
 DEPLOYMENTS: dict[str, Mapping[str, Any]] = {
     "least": {"sources": [SHOP]},
     "given-vpc-with-baselines": {
-        "prefix": "night-watch",
+        "prefix": "tm-night",
         "sources": [READ, OTHER],
         "network": GIVEN,
         "nightly": [
             night(sources=["shop", "ledger"], window_minutes=0),
             night(cron="30 12 ? * MON-FRI *", time_zone="America/New_York"),
+            night(sources=["ledger"], input={"mode": "snapshot"}, cron="0 12 * * ? *"),
         ],
         "notify_emails": ["dba@example.org", "sre@example.org"],
         "retention_days": 14,
@@ -126,14 +128,21 @@ def test_each_acknowledgement_is_granular_and_has_its_reason(tmp_path: Path) -> 
 
 
 def test_sources_beyond_the_length_of_a_policy_are_refused(tmp_path: Path) -> None:
-    from stacks.settings import BadSettings  # noqa: PLC0415
-
     crowd = [
         {"db_instance_id": f"db{n}".ljust(63, "x"), "kms_key_arn": KEY[:-2] + f"{n:02}"}
         for n in range(40)
     ]
     with pytest.raises(BadSettings, match="sources: are too many"):
         synthesise({"sources": crowd}, tmp_path)
+
+
+def test_secrets_beyond_a_functions_environment_are_refused(tmp_path: Path) -> None:
+    crowd = [
+        {"db_instance_id": f"db{n}", "secret_arn": SECRET.replace("shop", f"shop-{n}")}
+        for n in range(40)
+    ]
+    with pytest.raises(BadSettings, match="sources: are too many with a secret_arn"):
+        synthesise({"sources": crowd, "network": GIVEN}, tmp_path)
 
 
 def test_functions_are_traced_logged_and_bounded(any_template: Template) -> None:
@@ -151,6 +160,16 @@ def test_only_what_talks_to_postgresql_is_in_the_vpc(any_template: Template) -> 
     functions = of_type(any_template, "AWS::Lambda::Function").values()
     inside = {f["FunctionName"].rpartition("-")[2] for f in functions if "VpcConfig" in f}
     assert inside == {"CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch"}
+
+
+def test_a_source_is_read_by_one_function_at_a_time(synthesised: Synthesised) -> None:
+    template = synthesised("given-vpc-with-baselines", DEPLOYMENTS["given-vpc-with-baselines"])
+    reserved = {
+        f["FunctionName"].rpartition("-")[2]: f["ReservedConcurrentExecutions"]
+        for f in of_type(template, "AWS::Lambda::Function").values()
+        if "ReservedConcurrentExecutions" in f
+    }
+    assert reserved == {"CaptureBaseline": 1, "CompleteBaseline": 1, "Sweep": 1}
 
 
 def test_every_log_group_forgets(template: Template) -> None:
@@ -215,7 +234,7 @@ def test_each_scheduled_source_has_its_night_and_its_dead_mans_switch(
         assert schedule["Target"]["RetryPolicy"]["MaximumRetryAttempts"] > 0
     alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
     silent = {a["AlarmName"] for a in alarms if "NoPassedDrill" in a["AlarmName"]}
-    assert silent == {"night-watch-NoPassedDrill-shop", "night-watch-NoPassedDrill-ledger"}
+    assert silent == {"tm-night-NoPassedDrill-shop", "tm-night-NoPassedDrill-ledger"}
 
 
 def test_each_alarm_pages_and_has_its_page_in_the_runbook(any_template: Template) -> None:
@@ -227,8 +246,10 @@ def test_each_alarm_pages_and_has_its_page_in_the_runbook(any_template: Template
 
 
 def test_two_deployments_share_no_name(synthesised: Synthesised) -> None:
+    """Not even where the prefix of one begins with the other's."""
     one = synthesised("given-vpc-bare", DEPLOYMENTS["given-vpc-bare"])
     other = synthesised("given-vpc-with-baselines", DEPLOYMENTS["given-vpc-with-baselines"])
+    assert names_in(one)
     assert not names_in(one) & names_in(other)
 
 
@@ -262,7 +283,43 @@ def test_no_policy_is_managed_and_no_function_shares_a_role(any_template: Templa
     assert len(set(roles)) == len(roles)
     for name, role in of_type(any_template, "AWS::IAM::Role").items():
         assert "ManagedPolicyArns" not in role, name
-    assert not of_type(any_template, "AWS::IAM::ManagedPolicy")
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy"):
+        assert not of_type(any_template, kind)
+
+
+OF_THIS_ACCOUNT = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_a_service_that_acts_for_others_acts_for_this_account_only(any_template: Template) -> None:
+    conditions: dict[str, list[Any]] = {}
+    for role in of_type(any_template, "AWS::IAM::Role").values():
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        conditions.setdefault(trust["Principal"]["Service"], []).append(trust.get("Condition"))
+    # Lambda sets no aws:SourceAccount when it assumes a role.
+    assert set(map(str, conditions.pop("lambda.amazonaws.com"))) == {"None"}
+    assert {"states.amazonaws.com", "scheduler.amazonaws.com"} <= set(conditions)
+    assert ("vpc-flow-logs.amazonaws.com" in conditions) == bool(
+        of_type(any_template, "AWS::EC2::FlowLog")
+    )
+    assert all(found == OF_THIS_ACCOUNT for each in conditions.values() for found in each)
+
+
+def test_cloudwatch_may_send_alarms_of_this_account_and_encrypt_them(
+    any_template: Template,
+) -> None:
+    (topic,) = of_type(any_template, "AWS::SNS::TopicPolicy").values()
+    (key,) = of_type(any_template, "AWS::KMS::Key").values()
+    policies = (topic["PolicyDocument"], key["KeyPolicy"])
+    found = [
+        (entry["Action"], entry["Condition"])
+        for policy in policies
+        for entry in policy["Statement"]
+        if entry["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    ]
+    assert found == [
+        ("sns:Publish", OF_THIS_ACCOUNT),
+        (["kms:Decrypt", "kms:GenerateDataKey*"], OF_THIS_ACCOUNT),
+    ]
 
 
 def test_functions_end_before_their_states_give_up(template: Template) -> None:
@@ -297,6 +354,33 @@ def test_synth_asks_nobody_anything(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "tm-time-machine.template.json").exists()
+
+
+def synth(tmp_path: Path, *arguments: str, **handed: Any) -> str:
+    """What ``app.py`` writes when the CLI hands it this context; the stack's name."""
+    handed = {**CDK, **handed, **UNBUNDLED}
+    done = subprocess.run(
+        [sys.executable, "app.py", *arguments],
+        cwd=ROOT,
+        env={"CDK_OUTDIR": str(tmp_path), "CDK_CONTEXT_JSON": json.dumps(handed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (written,) = tmp_path.glob("*.template.json")
+    return written.name.removesuffix("-time-machine.template.json")
+
+
+def test_a_file_of_settings_takes_the_place_of_those_in_cdk_json(tmp_path: Path) -> None:
+    """The CLI hands over all of cdk.json, whatever ``--context`` says."""
+    file = tmp_path / "mine.json"
+    file.write_text('{"prefix": "acme", "sources": [{"db_instance_id": "orders"}]}', "utf-8")
+    assert synth(tmp_path / "file", "--context", str(file)) == "acme"
+    template = (tmp_path / "file" / "acme-time-machine.template.json").read_text("utf-8")
+    assert "orders" in template
+    assert "shop-production" not in template
+    assert synth(tmp_path / "said", "--context", str(file), prefix="zz") == "zz"
 
 
 def test_a_bad_setting_ends_the_command_with_one_line(tmp_path: Path) -> None:

@@ -419,6 +419,23 @@ def test_a_snapshot_is_looked_at_once_more_before_it_is_deleted(account: Account
     assert answer["totals"]["SweepFailures"] == 0
 
 
+def test_the_last_look_lists_the_snapshots_of_that_source_only(account: Account) -> None:
+    """Else each deletion would list the whole region anew."""
+    due = {1: "orders", 2: "ledger"}
+    for number, source in due.items():
+        snapshot = _snapshot(number)
+        account.add_snapshot(replace(snapshot, made=_made(number, -DAY, source)))
+    answer = account.sweep()
+    assert len(answer["deleted"]) == 2
+    listings = [
+        [source for it in c.parameters.get("Filters", []) for source in it["Values"]]
+        for c in account.ledger.calls
+        if c.operation == "rds.DescribeDBSnapshots"
+    ]
+    assert listings[0] == []
+    assert sorted(listings[1:]) == [["ledger"], ["orders"]]
+
+
 @pytest.mark.parametrize("kind", ["copy", "snapshot"])
 def test_what_is_gone_when_it_is_deleted_is_fine(account: Account, kind: str) -> None:
     """Another sweep was faster by a moment."""

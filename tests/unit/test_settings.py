@@ -36,6 +36,7 @@ def test_a_deployment_that_sets_only_what_it_must_gets_the_defaults(
     assert found.poll_seconds == MAX_POLL_SECONDS
     assert found.source_secrets == found.copy_parameter_groups == {}
     assert found.copy_instance_class == ""
+    assert found.sources == ()
     assert found.tls_ca_file == str(RDS_CA_FILE)
     assert RDS_CA_FILE.is_file()
 
@@ -128,6 +129,16 @@ def test_identifiers_and_lists_are_read_as_people_write_them(environment: dict[s
     settings = from_environment({**environment, **written})
     assert settings.copy_security_group_ids == ("sg-1", "sg-2")
     assert settings.source_secrets == {"orders": "arn"}
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [("", ()), (" ", ()), ("orders", ("orders",)), ("Orders, billing,", ("orders", "billing"))],
+)
+def test_a_list_of_sources_may_be_empty_and_is_kept_in_small_letters(
+    environment: dict[str, str], text: str, sources: tuple[str, ...]
+) -> None:
+    assert from_environment({**environment, "TM_SOURCES": text}).sources == sources
 
 
 def test_an_unknown_tls_mode_is_refused(environment: dict[str, str]) -> None:

@@ -6,12 +6,13 @@ import pytest
 
 from local.cloud import SOURCE, Cloud
 
+NOT_LENT = "before-move"
 CREATING = {"rds.CreateDBSnapshot", "rds.RestoreDBInstanceFromDBSnapshot", "s3.PutObject"}
 
 
 @pytest.fixture
 def strangers(cloud: Cloud) -> Cloud:
-    """An instance that is not PostgreSQL, a snapshot of another instance, a stopped one."""
+    """An instance that is not PostgreSQL, a snapshot of another instance, one that nobody lent."""
     rds = cloud.client("rds")
     for name, engine in (("legacy-mysql", "mysql"), ("other-database", "postgres")):
         rds.create_db_instance(
@@ -27,6 +28,9 @@ def strangers(cloud: Cloud) -> Cloud:
             DBInstanceIdentifier="other-database", DBSnapshotIdentifier="of-another"
         )
         cloud.rds.wait_until("other-database", "available")
+    if NOT_LENT not in cloud.rds.database_snapshots:
+        rds.create_db_snapshot(DBInstanceIdentifier=SOURCE, DBSnapshotIdentifier=NOT_LENT)
+        cloud.rds.wait_until(SOURCE, "available")
     return cloud
 
 
@@ -59,6 +63,28 @@ def strangers(cloud: Cloud) -> Cloud:
         (
             {"db_instance_id": SOURCE, "recovery_point": {"latest": "automated"}},
             ["has no available automated snapshot"],
+        ),
+        (
+            {"db_instance_id": SOURCE, "recovery_point": {"snapshot_id": NOT_LENT}},
+            [f"recovery_point: {NOT_LENT} is neither ours", "tag it time-machine:restorable = yes"],
+        ),
+        (
+            {"db_instance_id": SOURCE, "recovery_point": {"latest": "any"}},
+            [f"the newest is {NOT_LENT}, tag it time-machine:restorable = yes"],
+        ),
+        (
+            {
+                "db_instance_id": SOURCE,
+                "restore": {"subnet_group": "default", "parameter_group": "default.postgres18"},
+            },
+            [
+                "restore.subnet_group: its name must start with tm-quarantine-",
+                "restore.parameter_group: its name must start with tm-quarantine-",
+            ],
+        ),
+        (
+            {"db_instance_id": "-bad", "restore": {"subnet_group": "default"}},
+            ["db_instance_id: is not of the right form", "restore.subnet_group: its name"],
         ),
         (
             {
@@ -111,6 +137,16 @@ def test_it_is_refused(strangers: Cloud, cloud: Cloud, document: Any, said: list
     assert not CREATING & set(cloud.ledger.operations())
     assert sorted(cloud.rds.database_snapshots) == snapshots
     assert cloud.rds.names() == instances
+
+
+def test_a_source_that_the_deployment_does_not_list_is_refused(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TM_SOURCES", "ledger,billing")
+    ending = cloud.run({"db_instance_id": SOURCE, "mode": "snapshot"})
+    assert (ending.status, ending.error) == ("FAILED", "InvalidRequest")
+    assert f"db_instance_id: {SOURCE} is not among the deployment's sources" in ending.cause
+    assert not CREATING & set(cloud.ledger.operations())
 
 
 def test_a_copy_is_never_drilled(cloud: Cloud) -> None:

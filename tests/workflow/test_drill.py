@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.domain.ownership import RESTORABLE, RESTORABLE_YES
 from local.cloud import BUCKET, READER, SECURITY_GROUP, SOURCE, SUBNET_GROUP, Cloud
 from tests.workflow.conftest import count_orders, leftovers
 
@@ -18,6 +19,17 @@ def report_of(cloud: Cloud) -> dict[str, Any]:
 
 def tags_of(tag_list: list[dict[str, str]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tag_list}
+
+
+def lend_snapshot(cloud: Cloud) -> str:
+    """A person's own snapshot of the source, with the tag that lends it."""
+    cloud.client("rds").create_db_snapshot(
+        DBInstanceIdentifier=SOURCE,
+        DBSnapshotIdentifier="before-move",
+        Tags=[{"Key": RESTORABLE, "Value": RESTORABLE_YES}],
+    )
+    cloud.rds.wait_until(SOURCE, "available")
+    return "before-move"
 
 
 def test_a_healthy_database_passes_and_the_copy_is_gone(cloud: Cloud) -> None:
@@ -108,7 +120,7 @@ def test_mode_snapshot_takes_a_snapshot_and_restores_nothing(cloud: Cloud) -> No
     assert "time-machine:verdict" not in tags_of(found["TagList"])
 
 
-@pytest.mark.parametrize("point", ["named", "latest"])
+@pytest.mark.parametrize("point", ["named", "latest", "lent"])
 def test_an_existing_snapshot_is_drilled_without_a_new_one(cloud: Cloud, point: str) -> None:
     first = cloud.run({"db_instance_id": SOURCE, "mode": "snapshot"}).output
     assert first is not None
@@ -117,6 +129,9 @@ def test_an_existing_snapshot_is_drilled_without_a_new_one(cloud: Cloud, point: 
     if point == "latest":
         wanted = cloud.take_automated_snapshot()
         recovery_point = {"latest": "automated"}
+    if point == "lent":
+        wanted = lend_snapshot(cloud)
+        recovery_point = {"snapshot_id": wanted}
     cloud.ledger.calls.clear()
     ending = cloud.run({"db_instance_id": SOURCE, "recovery_point": recovery_point})
     assert ending.status == "SUCCEEDED", ending.cause

@@ -26,9 +26,9 @@ SNAPSHOT = {"DBSnapshotIdentifier": "before-move", "EngineVersion": "15.8"}
 RESTORE = {
     "instance_class": "db.t4g.medium",
     "storage_type": "gp3",
-    "subnet_group": "mine",
+    "subnet_group": "tm-quarantine-mine",
     "security_group_ids": ["sg-9"],
-    "parameter_group": "my-parameters",
+    "parameter_group": "tm-quarantine-mine",
 }
 
 
@@ -134,14 +134,16 @@ def test_the_seconds_left_end_at_the_deadline(drill: Drill) -> None:
 def test_a_copy_without_a_quarantine_group_is_refused(settings: Settings) -> None:
     (fault,) = target_faults(_request(), settings, "15.8")
     assert fault.startswith("restore.parameter_group: ")
-    assert "PostgreSQL 15" in fault
+    assert fault.endswith(
+        "PostgreSQL 15; add 15 to the setting postgres_majors, or name a group here"
+    )
 
 
 @pytest.mark.parametrize(
     ("fields", "version"),
     [
         ({}, "16.4"),
-        ({"restore": {"parameter_group": "mine"}}, "15.8"),
+        ({"restore": {"parameter_group": "tm-quarantine-15"}}, "15.8"),
         ({"mode": "snapshot"}, "15.8"),
     ],
 )

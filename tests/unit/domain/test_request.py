@@ -298,7 +298,9 @@ def test_options_that_go_together_are_no_fault(fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize("baseline", ["catalog", "exact"])
 def test_a_baseline_needs_a_secret_of_this_source(baseline: str) -> None:
     request = _request(baseline=baseline)
-    assert _fields(requests.baseline_faults(request, {"billing": "arn"})) == ["baseline"]
+    (fault,) = requests.baseline_faults(request, {"billing": "arn"})
+    assert fault.startswith("baseline: ")
+    assert fault.endswith("add its secret_arn to the setting sources, or use none")
     assert requests.baseline_faults(request, SECRETS) == []
 
 
