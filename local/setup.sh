@@ -24,7 +24,7 @@ rm -rf "$venv"
     exit 2
 }
 
-echo "setup: installing the locked packages (about 250 MB, once)"
+echo "setup: installing the locked packages (about 900 MB on disk, once)"
 # uv is ten times faster; pip, which knows the machine's own settings, is the one to fall back on.
 uv=$(grep -o '^uv==[^ ]*' requirements.txt)
 "$venv/bin/python" - "$uv" > "$venv/uv.txt" <<'PYTHON'
