@@ -79,6 +79,32 @@ class QueryFailed(TimeMachineError):
         super().__init__(f"{doing}: PostgreSQL answered {sqlstate} ({condition})")
 
 
+class RowRefused(QueryFailed):
+    """PostgreSQL refused a row of a COPY.
+
+    Attributes:
+        line: of the data that this COPY was fed, from 1.
+        column: its name, empty when it is the whole row.
+    """
+
+    def __init__(self, sqlstate: str, condition: str, doing: str, line: int, column: str) -> None:
+        self.line = line
+        self.column = column
+        super().__init__(sqlstate, condition, doing)
+
+
+class BadData(TimeMachineError):
+    """What is to be loaded can't be: the message names object, line and column, never a value."""
+
+
+class ObjectChanged(TimeMachineError):
+    """An object was replaced or deleted while it was being read."""
+
+
+class PartLost(TimeMachineError):
+    """A part of a load gave no result: nothing is loaded."""
+
+
 class EvidenceMissing(TimeMachineError):
     """A document that an earlier state should have written is not in the evidence bucket."""
 

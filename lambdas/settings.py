@@ -32,6 +32,8 @@ class Settings:
     poll_seconds: float
     sources: tuple[str, ...]
     source_secrets: Mapping[str, str]
+    load_secrets: Mapping[str, str]
+    load_part_bytes: int
     copy_instance_class: str
     copy_subnet_group: str
     copy_security_group_ids: tuple[str, ...]
@@ -61,6 +63,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         poll_seconds=reader.number("TM_POLL_SECONDS", MAX_POLL_SECONDS, 1, MAX_POLL_SECONDS),
         sources=tuple(name.lower() for name in reader.words("TM_SOURCES", "")),
         source_secrets=_by_instance(reader.mapping("TM_SOURCE_SECRETS")),
+        load_secrets=_by_instance(reader.mapping("TM_LOAD_SECRETS")),
+        load_part_bytes=int(reader.number("TM_LOAD_PART_MIB", 2048, 0.01, 4096) * (1 << 20)),
         copy_instance_class=reader.text("TM_COPY_INSTANCE_CLASS", ""),
         copy_subnet_group=reader.text("TM_COPY_SUBNET_GROUP"),
         copy_security_group_ids=reader.words("TM_COPY_SECURITY_GROUP_IDS"),

@@ -88,6 +88,7 @@ class Cloud:
     verdict_topic_arn: str = ""
     bucket: str = BUCKET
     secrets: list[str] = field(default_factory=list)
+    _master_passwords: dict[str, str] = field(default_factory=dict)
     source_secrets: dict[str, str] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
@@ -97,6 +98,7 @@ class Cloud:
     def create_source(self, name: str = SOURCE, database: str = "shop", **options: Any) -> None:
         """A production instance with a read-only login for baselines; waits until it is there."""
         password = self._secret()
+        self._master_passwords[name] = password
         self.client("rds").create_db_instance(
             DBInstanceIdentifier=name,
             DBInstanceClass="db.t4g.medium",
@@ -124,6 +126,10 @@ class Cloud:
         self.source_secrets[name] = str(answer["ARN"])
         os.environ["TM_SOURCE_SECRETS"] = json.dumps(self.source_secrets)
 
+    def master_password(self, name: str) -> str:
+        """Of an instance made by :meth:`create_source`."""
+        return self._master_passwords[name]
+
     def take_automated_snapshot(self, name: str = SOURCE) -> str:
         """The daily backup that RDS would have taken of a source; waits until it is there."""
         snapshot_id = f"rds:{name}-{datetime.now(UTC):%Y-%m-%d-%H-%M}"
@@ -137,10 +143,10 @@ class Cloud:
         assert server is not None
         return load(server, file, database)
 
-    def start(self, document: Any, name: str = "") -> str:
-        """Start a drill; return its execution ARN."""
+    def start(self, document: Any, name: str = "", machine: str = "") -> str:
+        """Start a drill, or another machine's execution; return its ARN."""
         answer = self.client("stepfunctions").start_execution(
-            stateMachineArn=self.state_machine_arn,
+            stateMachineArn=machine or self.state_machine_arn,
             name=name or f"drill-{uuid.uuid4().hex[:12]}",
             input=json.dumps(document),
         )
@@ -167,9 +173,9 @@ class Cloud:
         """Stop a drill where it stands; nothing of it runs any more, no teardown either."""
         self.client("stepfunctions").stop_execution(executionArn=execution_arn)
 
-    def run(self, document: Any, name: str = "") -> Ending:
-        """Start a drill and wait for its end."""
-        return self.wait(self.start(document, name))
+    def run(self, document: Any, name: str = "", machine: str = "") -> Ending:
+        """Start a drill, or another machine's execution, and wait for its end."""
+        return self.wait(self.start(document, name, machine))
 
     def history(self, execution_arn: str) -> list[dict[str, Any]]:
         """The events of an execution, all pages."""

@@ -19,10 +19,14 @@ from py_compile import PycInvalidationMode
 from rich.console import Console
 from rich.table import Table
 
-from stacks.spec import BESIDE, WORKFLOW, FunctionSpec
+from stacks.spec import BESIDE, LOAD, WORKFLOW, FunctionSpec
 
 ROOT = Path(__file__).parents[1]
-PRODUCTION = ("lambdas", "statemachine/input.schema.json")
+PRODUCTION = (
+    "lambdas",
+    "statemachine/input.schema.json",
+    "statemachine/load.schema.json",
+)
 LAYER_LOCK = ROOT / "layer" / "requirements.txt"
 
 PYTHON_VERSION = "3.13"
@@ -151,7 +155,7 @@ def _compile(folder: Path) -> None:
 
 
 def _rows(asset: Path, packages: str) -> Iterator[tuple[str, str]]:
-    for spec in (*WORKFLOW, *BESIDE):
+    for spec in (*WORKFLOW, *BESIDE, *LOAD):
         yield spec.name, f"{import_milliseconds(spec, asset, packages):.0f}"
 
 

@@ -26,11 +26,22 @@ class Evidence:
     def write(self, name: str, document: Any) -> str:
         """Write a JSON document; return its key."""
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-        return self._put(name, body, "application/json")
+        return self.write_bytes(name, body.encode(), "application/json")
 
     def write_page(self, name: str, html: str) -> str:
         """Write a readable page; return its key."""
-        return self._put(name, html, "text/html; charset=utf-8")
+        return self.write_bytes(name, html.encode(), "text/html; charset=utf-8")
+
+    def write_bytes(self, name: str, body: bytes, content_type: str) -> str:
+        """Write anything; return its key."""
+        with errors_in_our_words(f"writing {self.location(name)}"):
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=self.key(name),
+                Body=body,
+                ContentType=content_type,
+            )
+        return self.key(name)
 
     def find(self, name: str) -> Any:
         """The document, or None when nobody has written it."""
@@ -54,13 +65,3 @@ class Evidence:
         if document is None:
             raise EvidenceMissing(f"{self.location(name)} was never written")
         return document
-
-    def _put(self, name: str, body: str, content_type: str) -> str:
-        with errors_in_our_words(f"writing {self.location(name)}"):
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=self.key(name),
-                Body=body.encode(),
-                ContentType=content_type,
-            )
-        return self.key(name)

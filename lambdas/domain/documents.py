@@ -17,3 +17,28 @@ def batch(number: int) -> str:
 def findings(number: int) -> str:
     """A batch's measurements."""
     return f"findings/{number:05d}.json"
+
+
+LOAD = "load.json"
+PARTS = "parts.json"
+RESULT = "result.json"
+
+
+def stretch(number: int) -> str:
+    """What a part of an object says about its rows."""
+    return f"stretches/{number:05d}.json"
+
+
+def loaded(number: int) -> str:
+    """What became of a part of a load."""
+    return f"loaded/{number:05d}.json"
+
+
+def reasons(number: int) -> str:
+    """Why rows of a part were left out."""
+    return f"reasons/{number:05d}.json"
+
+
+def rejects(number: int) -> str:
+    """The rows of a part that were left out."""
+    return f"rejects/{number:05d}.csv"

@@ -1,4 +1,4 @@
-"""The state machine held against the code, the language and what Step Functions really does."""
+"""The state machines held against the code, the language and what Step Functions really does."""
 
 import importlib
 import json
@@ -19,22 +19,53 @@ from local.functions import module_name
 from stacks.spec import BESIDE
 
 ROOT = Path(__file__).parents[2]
-MACHINE_FILE = STATE_MACHINES / "drill.asl.json"
-MACHINE: dict[str, Any] = json.loads(MACHINE_FILE.read_text(encoding="utf-8"))
+MACHINES = ("drill", "load")
+
+
+def machine(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file_of(name).read_text(encoding="utf-8"))
+    return found
+
+
+def file_of(name: str) -> Path:
+    return STATE_MACHINES / f"{name}.asl.json"
+
+
+def states_within_maps(states: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    within = [s["ItemProcessor"]["States"] for s in states.values() if s["Type"] == "Map"]
+    return {name: state for part in within for name, state in part.items()}
+
+
+def all_states(name: str) -> dict[str, dict[str, Any]]:
+    states = machine(name)["States"]
+    return {**states, **states_within_maps(states)}
+
+
+def tasks_of(name: str) -> dict[str, dict[str, Any]]:
+    return {n: state for n, state in all_states(name).items() if state["Type"] == "Task"}
+
+
+def functions_of(name: str) -> dict[str, dict[str, Any]]:
+    return {n: state for n, state in tasks_of(name).items() if n not in INTEGRATIONS}
+
+
+both = pytest.mark.parametrize("name", MACHINES)
+
+MACHINE = machine("drill")
 STATES: dict[str, dict[str, Any]] = MACHINE["States"]
-WITHIN_MAP: dict[str, dict[str, Any]] = STATES["VerifyBatches"]["ItemProcessor"]["States"]
-ALL_STATES = {**STATES, **WITHIN_MAP}
-TASKS = {name: state for name, state in ALL_STATES.items() if state["Type"] == "Task"}
+LOAD_STATES: dict[str, dict[str, Any]] = machine("load")["States"]
 INTEGRATIONS = {"NotifyPeople": "${SnsPublish}"}
 """The tasks that call AWS themselves; every other one is a function of its name."""
-FUNCTIONS = {name: state for name, state in TASKS.items() if name not in INTEGRATIONS}
 OUTSIDE = {spec.module for spec in BESIDE}
 """Handlers of functions that are not states."""
 PIPELINE_LIMIT_SECONDS = 7 * 24 * 3600
 """CodePipeline gives a Step Functions action up after 7 days, and lets the execution go on."""
-KNOWN_TO_BE_LEGAL = re.compile(r'Seconds is "{%.*%}"|Field "InputType" not allowed')
-"""statelint knows neither JSONata in a Wait's Seconds nor the ReaderConfig of a JSON array; both
-are in the Step Functions developer guide ("Wait workflow state", "ItemReader")."""
+KNOWN_TO_BE_LEGAL = re.compile(
+    r'(?:Seconds|MaxConcurrency) is "{%.*%}"|Field "InputType" not allowed'
+)
+"""statelint knows neither JSONata in a Wait's Seconds and a Map's MaxConcurrency, nor the
+ReaderConfig of a JSON array; all are in the Step Functions developer guide ("Wait workflow state",
+"Map state", "ItemReader")."""
 
 AWS_ERRORS = re.compile(r"(States|Lambda|Sandbox)\.[A-Za-z]+")
 
@@ -56,31 +87,69 @@ def ways_on(state: dict[str, Any]) -> set[str]:
     return {way for way in ways if way}
 
 
-def test_each_task_has_a_handler_of_its_name() -> None:
-    for name, state in FUNCTIONS.items():
-        assert state["Resource"] == f"${{{name}}}"
-        assert callable(importlib.import_module(f"lambdas.handlers.{module_name(name)}").handler)
+@both
+def test_each_task_has_a_handler_of_its_name(name: str) -> None:
+    for task, state in functions_of(name).items():
+        assert state["Resource"] == f"${{{task}}}"
+        assert callable(importlib.import_module(f"lambdas.handlers.{module_name(task)}").handler)
 
 
 def test_each_handler_is_used() -> None:
     files = {path.stem for path in (ROOT / "lambdas" / "handlers").glob("[a-z]*.py")}
-    assert files - OUTSIDE == {module_name(name) for name in FUNCTIONS}
+    used = {module_name(task) for name in MACHINES for task in functions_of(name)}
+    assert files - OUTSIDE == used
 
 
-def test_each_integration_works_in_every_partition() -> None:
-    for name, resource in INTEGRATIONS.items():
-        assert TASKS[name]["Resource"] == resource
-    assert "arn:aws" not in MACHINE_FILE.read_text(encoding="utf-8")
+@both
+def test_each_integration_works_in_every_partition(name: str) -> None:
+    for task, state in tasks_of(name).items():
+        assert state["Resource"] == INTEGRATIONS.get(task, f"${{{task}}}")
+    assert "arn:aws" not in file_of(name).read_text(encoding="utf-8")
 
 
-def test_each_task_is_bounded_retried_and_caught() -> None:
-    for name, state in TASKS.items():
-        assert state["TimeoutSeconds"] > 0, name
+@both
+def test_each_task_is_bounded_retried_and_caught(name: str) -> None:
+    for task, state in tasks_of(name).items():
+        assert state["TimeoutSeconds"] > 0, task
         assert all(r.get("JitterStrategy") == "FULL" for r in state["Retry"] if r["MaxAttempts"])
-        assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
-    for name, state in FUNCTIONS.items():
+        assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"], task
+    for task, state in functions_of(name).items():
         retried = {error for retry in state["Retry"] for error in retry["ErrorEquals"]}
-        assert {"Throttled", "ServiceUnavailable", "Lambda.ServiceException"} <= retried, name
+        assert {"Throttled", "ServiceUnavailable", "Lambda.ServiceException"} <= retried, task
+
+
+def test_a_load_waits_for_a_server_that_restarts_or_fails_over() -> None:
+    """A failover of RDS usually takes one or two minutes; half of a jittered wait is its mean."""
+    for task, state in functions_of("load").items():
+        (rule,) = [r for r in state["Retry"] if "DatabaseUnreachable" in r["ErrorEquals"]]
+        waits = [
+            min(rule["IntervalSeconds"] * rule["BackoffRate"] ** n, rule["MaxDelaySeconds"])
+            for n in range(rule["MaxAttempts"])
+        ]
+        assert sum(waits) / 2 >= 120, task
+
+
+def test_after_the_plan_every_way_out_of_a_load_passes_the_teardown() -> None:
+    """No staging table outlives a load, however it ended."""
+    seen: set[str] = set()
+    ahead = ["SurveyParts", "LoadParts"]
+    while ahead:
+        name = ahead.pop()
+        if name not in seen and name != "TidyLoad":
+            seen.add(name)
+            ahead += ways_on(LOAD_STATES[name])
+    assert not {name for name in seen if LOAD_STATES[name]["Type"] in ("Succeed", "Fail")}
+    assert ways_on(LOAD_STATES["TidyLoad"]) == {"IsLoaded"}
+
+
+def test_a_load_is_green_only_when_its_rows_are_in() -> None:
+    came_from = {origin for origin, state in LOAD_STATES.items() if "Loaded" in ways_on(state)}
+    assert came_from == {"IsLoaded"}
+    (rule,) = LOAD_STATES["IsLoaded"]["Choices"]
+    assert rule == {"Condition": "{% $exists($result.rows) %}", "Next": "Loaded"}
+    for state in LOAD_STATES.values():
+        for caught in state.get("Catch", []):
+            assert "result" not in caught["Assign"]
 
 
 def test_the_machine_outlasts_every_deadline_and_no_pipeline_gives_up_before_it() -> None:
@@ -99,10 +168,11 @@ def test_every_end_passes_the_notice() -> None:
     assert to_the_end == {"NotifyPeople"}
 
 
-def test_each_error_word_is_an_exception_of_ours_or_of_aws() -> None:
+@both
+def test_each_error_word_is_an_exception_of_ours_or_of_aws(name: str) -> None:
     words = {
         word
-        for state in ALL_STATES.values()
+        for state in all_states(name).values()
         for rule in state.get("Retry", []) + state.get("Catch", [])
         for word in rule["ErrorEquals"]
     }
@@ -148,16 +218,18 @@ def test_no_error_leads_to_a_green_end() -> None:
                 assert "$outcome.verdict = 'PASSED'" in rule["Condition"]
 
 
-def test_each_expression_is_jsonata() -> None:
-    found = list(expressions(MACHINE))
-    assert len(found) > 50
+@both
+def test_each_expression_is_jsonata(name: str) -> None:
+    found = list(expressions(machine(name)))
+    assert len(found) > 30
     for expression in found:
         Jsonata(expression)
 
 
-def test_the_distributed_map_reads_no_variable_from_outside() -> None:
+@both
+def test_the_distributed_map_reads_no_variable_from_outside(name: str) -> None:
     """Child executions of a Distributed Map do not see the parent's variables; moto lets them."""
-    for expression in expressions(WITHIN_MAP):
+    for expression in expressions(states_within_maps(machine(name)["States"])):
         names = set(re.findall(r"\$([A-Za-z_]\w*)", expression))
         assert names <= {"states"}, expression
 
@@ -185,6 +257,21 @@ def test_variables_are_assigned_on_the_way_before_they_are_read() -> None:
         assert unknown <= allowed.get(name, set()), name
 
 
+def test_a_load_reads_only_what_its_plan_has_assigned() -> None:
+    """And where the plan itself failed, only what its Catch has."""
+    task = LOAD_STATES["PlanLoad"]
+    initial = set(task["Assign"])
+    for name, state in LOAD_STATES.items():
+        read = {
+            variable
+            for expression in expressions(state)
+            for variable in re.findall(r"\$([a-z_]\w*)(?!\w|\()", expression)
+        }
+        assert read <= initial | {"states"}, name
+        if name == "NotLoaded":
+            assert read <= set(task["Catch"][-1]["Assign"]) | {"states"}
+
+
 def test_from_the_notice_on_only_the_outcome_is_read() -> None:
     """A drill that could not be planned has no other variable; each way there gives it whole."""
     ends = [name for name, state in STATES.items() if state["Type"] in ("Succeed", "Fail")]
@@ -199,19 +286,21 @@ def test_from_the_notice_on_only_the_outcome_is_read() -> None:
         assert set(outcome["notice"]) == {"subject", "message", "verdict", "source"}
 
 
-def test_the_console_reads_well() -> None:
-    for name, state in ALL_STATES.items():
-        assert re.fullmatch(r"[A-Z][A-Za-z]+", name)
-        assert len(name) <= 80
-        assert state.get("Comment"), name
+@both
+def test_the_console_reads_well(name: str) -> None:
+    for state, definition in all_states(name).items():
+        assert re.fullmatch(r"[A-Z][A-Za-z]+", state)
+        assert len(state) <= 80
+        assert definition.get("Comment"), state
 
 
-def test_statelint_finds_nothing(tmp_path: Path) -> None:
-    text = MACHINE_FILE.read_text(encoding="utf-8")
-    for name, resource in CALLS_OF_AWS.items():
-        text = text.replace(f"${{{name}}}", resource)
+@both
+def test_statelint_finds_nothing(tmp_path: Path, name: str) -> None:
+    text = file_of(name).read_text(encoding="utf-8")
+    for call, resource in CALLS_OF_AWS.items():
+        text = text.replace(f"${{{call}}}", resource)
     text = re.sub(r"\$\{(\w+)\}", r"arn:aws:lambda:eu-central-1:123456789012:function:\1", text)
-    filled = tmp_path / "drill.asl.json"
+    filled = tmp_path / file_of(name).name
     filled.write_text(text, encoding="utf-8")
     done = subprocess.run(
         [str(Path(sys.executable).parent / "statelint"), str(filled)],
@@ -226,7 +315,8 @@ def test_statelint_finds_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "state",
     sorted(
-        set(FUNCTIONS) - {"CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch"}
+        set(functions_of("drill"))
+        - {"CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch"}
     ),
 )
 def test_a_function_that_does_not_talk_to_postgresql_does_not_load_its_driver(state: str) -> None:

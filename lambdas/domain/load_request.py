@@ -1,0 +1,119 @@
+"""The input of a load: checked against the schema, then for what can't go together."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from lambdas.domain import schema
+from lambdas.domain.csv_format import CsvFormat, normal_name
+from lambdas.domain.load import ON_CONFLICT_ERROR, Rules
+
+SCHEMA_FILE = Path(__file__).parents[2] / "statemachine" / "load.schema.json"
+
+PER_OBJECT = "{name}"
+
+_WHOLE = 'the input must be a JSON object such as {"bucket": "…", "key": "…", "target": …}'
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """A legal input; ``columns`` is None where the header names them."""
+
+    bucket: str
+    key: str
+    prefix: str
+    db_instance_id: str
+    database: str
+    table: str
+    columns: Sequence[str] | None
+    form: CsvFormat
+    rules: Rules
+    infer: bool
+    streams: int
+
+    @property
+    def per_object(self) -> bool:
+        """Whether each object has a table of its own."""
+        return PER_OBJECT in self.table
+
+
+def faults(document: Any) -> list[str]:
+    """Everything that is wrong with an input, in words."""
+    found = schema.faults(Draft202012Validator(_schema()), document, _WHOLE)
+    return found or _contradictions(document)
+
+
+def login_faults(document: Mapping[str, Any], load_secrets: Mapping[str, str]) -> list[str]:
+    """A target must be one whose login the deployment knows."""
+    name = document["target"]["db_instance_id"].lower()
+    if name in load_secrets:
+        return []
+    return [
+        f"target.db_instance_id: the deployment knows no login of {name} that may write; add it to"
+        " the setting load.targets"
+    ]
+
+
+def parse(document: Mapping[str, Any]) -> LoadRequest:
+    """A request from an input without faults."""
+    target = document["target"]
+    return LoadRequest(
+        bucket=document["bucket"],
+        key=document.get("key", ""),
+        prefix=document.get("prefix", ""),
+        db_instance_id=target["db_instance_id"].lower(),
+        database=target["database"],
+        table=document["table"],
+        columns=document.get("columns"),
+        form=_form(document.get("format", {})),
+        rules=Rules(
+            on_conflict=document.get("on_conflict", ON_CONFLICT_ERROR),
+            truncate_first=document.get("truncate_first", False),
+            max_errors=int(document.get("max_errors", 0)),
+            analyze=document.get("analyze", True),
+        ),
+        infer=document.get("create_table") == "infer",
+        streams=int(document.get("streams", 4)),
+    )
+
+
+def _form(given: Mapping[str, Any]) -> CsvFormat:
+    quote = given.get("quote", '"')
+    return CsvFormat(
+        delimiter=given.get("delimiter", ","),
+        quote=quote,
+        escape=given.get("escape", quote),
+        null=given.get("null", ""),
+        encoding=normal_name(given.get("encoding", "utf-8")),
+        header=given.get("header", True),
+    )
+
+
+def _contradictions(document: Mapping[str, Any]) -> list[str]:
+    given = document.get("format", {})
+    told = []
+    if ("key" in document) == ("prefix" in document):
+        told.append("key: give either key, for one object, or prefix, for all that begin so")
+    try:
+        form = _form(given)
+    except LookupError:
+        return [*told, "format.encoding: is not known; it is a name such as utf-8 or latin-1"]
+    if form.delimiter == form.quote:
+        told.append("format.delimiter: must not be the quote")
+    if form.delimiter in form.null or form.quote in form.null:
+        told.append("format.null: must hold neither the delimiter nor the quote")
+    if form.delimiter == form.escape:
+        told.append("format.escape: must not be the delimiter")
+    if not form.header and "columns" not in document and document.get("create_table") == "infer":
+        told.append("columns: without a header a table that is made needs names; give them")
+    return told
+
+
+@cache
+def _schema() -> Any:
+    return json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))

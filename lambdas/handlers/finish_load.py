@@ -1,0 +1,50 @@
+"""FinishLoad: every part came through, so all rows go into their tables, in one transaction."""
+
+import os
+from functools import partial
+from typing import Any
+
+from lambdas.adapters.evidence import Evidence
+from lambdas.adapters.postgres import Session
+from lambdas.adapters.target import target_sessions
+from lambdas.budget import seconds_left
+from lambdas.domain import documents
+from lambdas.domain.load import LoadPlan, check, load_from, staging_prefix
+from lambdas.errors import QueryFailed
+from lambdas.loading.alone import end_others
+from lambdas.loading.documents import LoadFolder
+from lambdas.loading.moving import analyze, filled, move
+from lambdas.observability import Event, logged, logger
+from lambdas.settings import from_environment
+
+
+@logged("FinishLoad")
+def handler(event: Event, context: Any) -> Any:
+    """``{"rows", "bytes", "rejected", "tables", "rejects"}``.
+
+    Raises:
+        BadData: a part could not be loaded, or there are more bad rows than allowed.
+        PartLost: a part gave no result.
+    """
+    settings, load = from_environment(os.environ), load_from(event)
+    folder = LoadFolder(Evidence(settings.evidence_bucket, load.evidence))
+    plan, rules = folder.plan(), folder.request().rules
+    check([folder.loaded(part.number) for part in plan.parts], rules)
+    name, seconds = staging_prefix(load.id), partial(seconds_left, context)
+    open_session = target_sessions(load.db_instance_id, settings, seconds, name)
+    with open_session(load.database) as session:
+        end_others(session, name)
+        counts = move(session, load.id, filled(plan), rules)
+        if rules.analyze:
+            _analyze(session, plan)
+    result = folder.result(plan, sum(counts))
+    folder.evidence.write(documents.RESULT, result)
+    return result
+
+
+def _analyze(session: Session, plan: LoadPlan) -> None:
+    try:
+        analyze(session, plan)
+    except QueryFailed as error:
+        # The rows are in, and stay: only the planner knows less.
+        logger.warning("not analysed", reason=str(error))

@@ -1,0 +1,68 @@
+"""LoadPart: copy one part into its staging table, or the only part into the table itself."""
+
+import os
+import time
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from lambdas.adapters.evidence import Evidence
+from lambdas.adapters.postgres import Session
+from lambdas.adapters.target import target_sessions
+from lambdas.budget import seconds_left
+from lambdas.domain import documents
+from lambdas.domain.load import Load, Part, load_from, staging_name
+from lambdas.errors import AccessDenied, BadData, NotFound, ObjectChanged, QueryFailed
+from lambdas.loading.alone import end_others
+from lambdas.loading.documents import LoadFolder
+from lambdas.loading.parts import Reach, load_part, load_whole, reach
+from lambdas.observability import Event, logged, logger
+from lambdas.settings import from_environment
+
+_FINAL = (BadData, ObjectChanged, QueryFailed, AccessDenied, NotFound)
+"""No retry mends them."""
+
+
+@logged("LoadPart")
+def handler(event: Event, context: Any) -> Any:
+    """``{"part", "fault"}``: what no retry mends is an answer, and the load's end tells it."""
+    settings, load, number = from_environment(os.environ), load_from(event), event["part"]["number"]
+    folder = LoadFolder(Evidence(settings.evidence_bucket, load.evidence))
+    name, left = staging_name(load.id, number), partial(seconds_left, context)
+    open_session = target_sessions(load.db_instance_id, settings, left, name)
+    began = time.monotonic()
+    try:
+        with open_session(load.database) as session:
+            end_others(session, name)
+            loaded = _load(session, load, folder, number)
+    except _FINAL as error:
+        folder.write_fault(number, str(error))
+        return {"part": number, "fault": str(error)}
+    seconds = round(time.monotonic() - began, 3)
+    outcome = {"part": number, "fault": "", "seconds": seconds, **loaded}
+    folder.evidence.write(documents.loaded(number), outcome)
+    return {"part": number, "fault": ""}
+
+
+def _load(session: Session, load: Load, folder: LoadFolder, number: int) -> dict[str, Any]:
+    plan, request = folder.plan(), folder.request()
+    part = plan.parts[number - 1]
+    target, rows = plan.targets[part.target], _reach(folder, plan.parts, part)
+    keep = partial(folder.write_rejects, number)
+    copy = load_whole if plan.at_once else partial(load_part, keep=keep)
+    staged = copy(
+        session, load.id, part, target, rows, request.form, request.rules, partial(_tell, part)
+    )
+    return {**asdict(staged), "rejects": folder.reasons(number) if staged.rejected else []}
+
+
+def _reach(folder: LoadFolder, parts: tuple[Part, ...], part: Part) -> Reach:
+    """A part that is a whole object needs no survey."""
+    if part.begins and part.ends:
+        return Reach(0, part.size_bytes, 1)
+    siblings = [other for other in parts if other.key == part.key]
+    return reach(part, siblings, [folder.stretch(other.number) for other in siblings])
+
+
+def _tell(part: Part, size_bytes: int, lines: int) -> None:
+    logger.info("loading", object=part.location, part=part.number, bytes=size_bytes, lines=lines)

@@ -1,0 +1,62 @@
+"""PlanLoad: check the input, look at objects and tables, cut the work into parts; load nothing."""
+
+import os
+from functools import partial
+from typing import Any
+
+from lambdas.adapters.evidence import Evidence
+from lambdas.adapters.target import target_sessions
+from lambdas.budget import seconds_left
+from lambdas.domain import load_request
+from lambdas.domain.documents import PARTS
+from lambdas.domain.drill import execution_from
+from lambdas.domain.load import Load, load_folder, to_document
+from lambdas.errors import BadData, InvalidRequest, NotFound, QueryFailed
+from lambdas.loading.documents import LoadFolder
+from lambdas.loading.plan import plan
+from lambdas.observability import Event, logged
+from lambdas.settings import from_environment
+
+
+@logged("PlanLoad")
+def handler(event: Event, context: Any) -> Any:
+    """``{"accepted", "cause", "load"}``; a refused input names every fault in ``cause``."""
+    settings = from_environment(os.environ)
+    document, execution = event["input"], execution_from(event)
+    faults = load_request.faults(document)
+    if not faults:
+        faults = load_request.login_faults(document, settings.load_secrets)
+    if faults:
+        return _refused(faults)
+    request = load_request.parse(document)
+    folder = load_folder(request.db_instance_id, execution)
+    evidence = Evidence(settings.evidence_bucket, folder)
+    try:
+        open_session = target_sessions(
+            request.db_instance_id, settings, partial(seconds_left, context)
+        )
+        with open_session(request.database) as session:
+            planned = plan(session, request, settings.load_part_bytes)
+    except InvalidRequest as error:
+        return _refused(error.faults)
+    except (BadData, NotFound, QueryFailed) as error:
+        return _refused([str(error)])
+    LoadFolder(evidence).write_plan(document, planned)
+    load = Load(
+        id=execution.id,
+        evidence=folder,
+        db_instance_id=request.db_instance_id,
+        database=request.database,
+        started_at=execution.started_at.isoformat(),
+        bucket=settings.evidence_bucket,
+        parts_key=evidence.key(PARTS),
+        parts=len(planned.parts),
+        streams=request.streams,
+        to_survey=len({part.key for part in planned.parts}) < len(planned.parts),
+    )
+    return {"accepted": True, "cause": "", "load": to_document(load)}
+
+
+def _refused(faults: list[str]) -> dict[str, Any]:
+    cause = "The input was refused: " + "; ".join(faults)
+    return {"accepted": False, "cause": cause, "load": None}

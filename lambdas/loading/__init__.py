@@ -1,0 +1,1 @@
+"""Streaming CSV from S3 into PostgreSQL: constant memory, resumable, atomic."""

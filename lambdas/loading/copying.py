@@ -1,0 +1,83 @@
+"""COPY of one part into a staging table, or of a whole load into the table itself."""
+
+from collections.abc import Sequence
+
+from psycopg2 import sql
+
+from lambdas.adapters.postgres import Session
+from lambdas.domain.csv_format import CsvFormat
+from lambdas.errors import BadData, RowRefused
+from lambdas.loading.feed import Feed
+from lambdas.loading.table import identifiers
+
+
+def copy_in(
+    session: Session,
+    into: sql.Identifier,
+    columns: Sequence[str],
+    form: CsvFormat,
+    feed: Feed,
+    *,
+    with_header: bool,
+    where: str,
+    first_line: int = 1,
+) -> int:
+    """Feed the data to the server; return the number of rows.
+
+    Args:
+        where: the object, for messages.
+        first_line: the number of the feed's first line within the object.
+
+    Raises:
+        BadData: a row can't be loaded; tells object, line, column and reason.
+    """
+    statement = copy_statement(into, columns, form, with_header=with_header)
+    try:
+        return session.copy_in(statement, feed, relation=into.strings[-1], doing=f"loading {where}")
+    except RowRefused as refused:
+        line = feed.lines.line(refused.line) + first_line - 1
+        raise BadData(refusal(refused, where, columns, line)) from None
+    except BadData as bad:
+        raise BadData(f"{where}: {bad}") from None
+
+
+def copy_statement(
+    into: sql.Composable, columns: Sequence[str], form: CsvFormat, *, with_header: bool
+) -> sql.Composable:
+    """``COPY … FROM STDIN`` of a CSV in UTF-8."""
+    return sql.SQL(
+        "COPY {into} ({columns}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8', HEADER {header},"
+        " DELIMITER {delimiter}, QUOTE {quote}, ESCAPE {escape}, NULL {null})"
+    ).format(
+        into=into,
+        columns=identifiers(columns),
+        header=sql.SQL("true" if with_header else "false"),
+        delimiter=sql.Literal(form.delimiter),
+        quote=sql.Literal(form.quote),
+        escape=sql.Literal(form.escape),
+        null=sql.Literal(form.null),
+    )
+
+
+def refusal(refused: RowRefused, where: str, columns: Sequence[str], line: int) -> str:
+    """A refused row in words: object, line, column, reason; never a value."""
+    # What stands after a column's name in the message is the value: only a known name is told.
+    column = f", column {refused.column}" if refused.column in columns else ""
+    reason = _REASONS.get(refused.sqlstate, refused.condition.replace("_", " "))
+    return f"{where}: line {line}{column}: {reason} (SQLSTATE {refused.sqlstate})"
+
+
+_REASONS = {
+    "22P04": "the row has more or fewer fields than there are columns, or its quotes do not close",
+    "22P02": "the text is not of the column's type",
+    "22007": "the text is no date or time as the server reads it",
+    "22008": "the date or time is out of range",
+    "22003": "the number is out of range",
+    "22001": "the text is too long for the column",
+    "22021": "bytes that are not of the encoding, or a zero byte",
+    "23502": "the column may not be NULL",
+    "23503": "a foreign key has nothing to point to",
+    "23505": "a key that must be unique is there already",
+    "23514": "a check constraint is violated",
+    "23P01": "an exclusion constraint is violated",
+}

@@ -1,0 +1,89 @@
+"""From the bytes of an object to what COPY reads: inflated, in UTF-8, watched, ahead of time."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lambdas.domain.csv_format import UTF_8, CsvFormat
+from lambdas.loading.inflate import PLAIN, inflated
+from lambdas.loading.lines import Lines
+from lambdas.loading.mark import DATA_SINCE, refuse_marks
+from lambdas.loading.readahead import read_ahead
+from lambdas.loading.rows import guarded
+from lambdas.loading.transcode import as_utf8
+
+Progress = Callable[[int, int], None]
+"""Told the bytes and the lines so far, now and then."""
+
+TELL_SECONDS = 2.0
+
+
+@dataclass
+class Feed:
+    """A file to COPY, a stream of chunks to us.
+
+    Attributes:
+        size_bytes: what was read so far, in UTF-8.
+        lines: likewise.
+        error: what the chunks raised.
+    """
+
+    chunks: Iterator[bytes]
+    progress: Progress
+    lines: Lines
+    size_bytes: int = 0
+    error: BaseException | None = None
+    _rest: bytes = b""
+    _told_at: float = 0.0
+
+    def read(self, size: int) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        try:
+            data = self._rest or next(self.chunks, b"")
+        except BaseException as error:
+            self.error = error
+            raise
+        self._rest = data[size:]
+        data = data[:size]
+        self._count(data)
+        return data
+
+    def _count(self, data: bytes) -> None:
+        self.size_bytes += len(data)
+        self.lines.add(data)
+        if time.monotonic() - self._told_at >= TELL_SECONDS:
+            self._told_at = time.monotonic()
+            self.progress(self.size_bytes, self.lines.newlines)
+
+
+@contextmanager
+def feed(
+    raw: Iterable[bytes],
+    compression: str,
+    form: CsvFormat,
+    progress: Progress,
+    *,
+    begins: bool = True,
+    first_line: int = 1,
+    server_major: int = DATA_SINCE,
+) -> Iterator[Feed]:
+    """A feed of raw bytes; reading S3, inflating and COPY each go on at their own pace.
+
+    Args:
+        begins: whether the object begins with these bytes; only there is a byte order mark.
+        first_line: the number of the first line, for messages.
+        server_major: the server's major version.
+    """
+    lines = Lines(form.cut_quote)
+    with read_ahead(raw) as fetched:
+        plain = inflated(fetched, compression)
+        decoded = as_utf8(plain, form.encoding, begins=begins, first_line=first_line)
+        text = guarded(decoded, form.cut_quote, first_line)
+        if server_major < DATA_SINCE:
+            text = refuse_marks(text, first_line)
+        if compression == PLAIN and form.encoding == UTF_8:
+            yield Feed(text, progress, lines)
+            return
+        with read_ahead(text) as ready:
+            yield Feed(ready, progress, lines)

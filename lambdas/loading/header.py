@@ -1,0 +1,72 @@
+"""The header is matched by name, in any order; what does not fit is named."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from lambdas.domain.csv_format import CsvFormat
+from lambdas.errors import BadData
+from lambdas.loading.reading import HEAD_BYTES, rows_of
+from lambdas.loading.rows import NOT_FOUND, row_start
+
+LONGEST_NAME = 63
+
+
+def names_in(first_bytes: bytes, form: CsvFormat, *, whole: bool) -> list[str]:
+    """The column names of a header.
+
+    Args:
+        first_bytes: the beginning of the data, in UTF-8, without byte order mark or compression.
+        whole: whether it is all there is.
+
+    Raises:
+        BadData: there is no header, it is no UTF-8, or does not end.
+    """
+    end = row_start(first_bytes, form.cut_quote, inside=False)
+    if end == NOT_FOUND:
+        if not whole:
+            raise BadData(f"the header does not end within {HEAD_BYTES >> 20} MiB")
+        end = len(first_bytes)
+    try:
+        text = first_bytes[:end].decode()
+    except UnicodeDecodeError:
+        raise BadData("the header holds bytes that are not utf-8; say the encoding") from None
+    names = next(rows_of(text.rstrip("\r\n"), form), [])
+    if not names:
+        raise BadData("the data are empty: there is no header")
+    if any("\0" in name for name in names):
+        raise BadData("line 1: the header holds a zero byte")
+    return names
+
+
+def faults(
+    names: Sequence[str],
+    columns: Sequence[str],
+    generated: Sequence[str] = (),
+    required: Sequence[str] = (),
+) -> list[str]:
+    """What keeps a header from fitting a table; empty when nothing does.
+
+    Args:
+        names: the header's.
+        columns: those of the table that can be written, in its order.
+        generated: those of the table that PostgreSQL computes.
+        required: those of the table that may not be NULL and have no default.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    computed = [name for name in names if name in generated]
+    extra = [name for name in names if name not in columns and name not in generated]
+    missing = [name for name in required if name not in names]
+    return [
+        f"{told}: {', '.join(_shown(name) for name in found)}"
+        for told, found in (
+            ("columns that the header names twice", twice),
+            ("columns that PostgreSQL generates and nobody can load", computed),
+            ("columns that the table does not have", extra),
+            ("columns that the table needs and the data do not bring", missing),
+        )
+        if found
+    ]
+
+
+def _shown(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"

@@ -1,0 +1,141 @@
+"""All parts into their tables in one transaction, or none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg2 import sql
+
+from lambdas.adapters.postgres import Session
+from lambdas.domain.load import (
+    ON_CONFLICT_ERROR,
+    ON_CONFLICT_REPLACE,
+    ON_CONFLICT_SKIP,
+    LoadPlan,
+    Rules,
+    Target,
+)
+from lambdas.errors import BadData, QueryFailed
+from lambdas.loading import staging
+from lambdas.loading.staging import Staged
+from lambdas.loading.table import identifiers
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A target and the numbers of its parts, in order."""
+
+    target: Target
+    parts: Sequence[int]
+
+
+def filled(plan: LoadPlan) -> list[Filled]:
+    """The plan by its targets."""
+    return [
+        Filled(target, [part.number for part in plan.parts if part.target == index])
+        for index, target in enumerate(plan.targets)
+    ]
+
+
+def analyze(session: Session, plan: LoadPlan) -> None:
+    """Renew the planner's statistics of each table."""
+    for target in plan.targets:
+        table = sql.Identifier(target.schema, target.table)
+        session.run(sql.SQL("ANALYZE {}").format(table), doing=f"analysing {target.table}")
+
+
+def move(session: Session, load_id: str, filled: Sequence[Filled], rules: Rules) -> list[int]:
+    """Move every part; return the rows that came into each table.
+
+    A second call finds the first one's note and changes nothing.
+
+    Raises:
+        BadData: the rows break a key, a reference or another rule of the table.
+    """
+    done = moved(session, load_id, filled)
+    if done is not None:
+        return done
+    with session.transaction(doing="moving the rows"):
+        prepare(session, [one.target for one in filled], rules)
+        return [_move(session, load_id, one, rules) for one in filled]
+
+
+def moved(session: Session, load_id: str, filled: Sequence[Filled]) -> list[int] | None:
+    """The rows that an earlier try has moved into each table; None when it has not."""
+    notes = [staging.find(session, load_id, one.target, one.parts[0]) for one in filled]
+    rows = [found.rows for found in notes if found is not None and found.moved]
+    return rows if len(rows) == len(filled) else None
+
+
+def prepare(session: Session, targets: Sequence[Target], rules: Rules) -> None:
+    """Make the tables that are not there, or empty those that are; each one once."""
+    once = {(target.schema, target.table): target for target in reversed(targets)}
+    for (schema, name), target in once.items():
+        table = sql.Identifier(schema, name)
+        if target.definition:
+            session.run(staging.created(table, target), doing=f"making the table {name}")
+        elif rules.truncate_first:
+            session.run(sql.SQL("TRUNCATE {}").format(table), doing=f"emptying {name}")
+
+
+def _move(session: Session, load_id: str, one: Filled, rules: Rules) -> int:
+    target, first = one.target, one.parts[0]
+    try:
+        rows = session.change(_insertion(load_id, one, rules), doing=f"filling {target.table}")
+    except QueryFailed as refused:
+        if not refused.sqlstate.startswith("23"):
+            raise
+        reason = refused.condition.replace("_", " ")
+        raise BadData(
+            f"{target.table}: the rows can't be put in: {reason} (SQLSTATE {refused.sqlstate})"
+        ) from None
+    for number in one.parts[1:]:
+        staging.drop(session, load_id, target, number)
+    staging.note(session, load_id, target, first, Staged(load_id, rows, moved=True))
+    return rows
+
+
+def _insertion(load_id: str, one: Filled, rules: Rules) -> sql.Composable:
+    target = one.target
+    parts = sql.SQL(" UNION ALL ").join(
+        staging.rows_of(load_id, target, number) for number in one.parts
+    )
+    columns = identifiers(target.columns)
+    part, place = map(sql.Identifier, staging.order_names(target))
+    # Of rows with the same key the last one counts; a statement may touch a row only once.
+    latest = (
+        sql.SQL("DISTINCT ON ({}) ").format(identifiers(target.key))
+        if rules.on_conflict == ON_CONFLICT_REPLACE
+        else sql.SQL("")
+    )
+    order = (
+        sql.SQL("{}, {} DESC, {} DESC").format(identifiers(target.key), part, place)
+        if rules.on_conflict == ON_CONFLICT_REPLACE
+        else sql.SQL("{}, {}").format(part, place)
+    )
+    return sql.SQL(
+        "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE"
+        " SELECT {latest}{columns} FROM ({parts}) AS parts{order}{conflict}"
+    ).format(
+        table=sql.Identifier(target.schema, target.table),
+        columns=columns,
+        latest=latest,
+        parts=parts,
+        order=sql.SQL("")
+        if rules.on_conflict == ON_CONFLICT_ERROR
+        else sql.SQL(" ORDER BY ") + order,
+        conflict=_conflict(target, rules.on_conflict),
+    )
+
+
+def _conflict(target: Target, on_conflict: str) -> sql.Composable:
+    if on_conflict == ON_CONFLICT_SKIP:
+        return sql.SQL(" ON CONFLICT DO NOTHING")
+    if on_conflict != ON_CONFLICT_REPLACE:
+        return sql.SQL("")
+    others = [name for name in target.columns if name not in target.key]
+    if not others:
+        return sql.SQL(" ON CONFLICT ({}) DO NOTHING").format(identifiers(target.key))
+    updates = sql.SQL(", ").join(
+        sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in others
+    )
+    return sql.SQL(" ON CONFLICT ({}) DO UPDATE SET {}").format(identifiers(target.key), updates)

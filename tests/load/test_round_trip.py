@@ -1,0 +1,224 @@
+"""Whatever Python's csv module writes comes back equal from a real server, whole and in parts."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any, Literal
+
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg2 import sql
+
+from lambdas.adapters.postgres import Session
+from lambdas.domain.csv_format import CsvFormat
+from lambdas.domain.load import Part, cut
+from lambdas.loading.copying import copy_in
+from lambdas.loading.feed import feed
+from lambdas.loading.inflate import PLAIN
+from lambdas.loading.lines import Lines, row_of_line
+from lambdas.loading.parts import reach
+from lambdas.loading.rows import guarded, last_row_start, row_start, survey
+from tests.load.conftest import DATABASE, Loads
+
+NULL = "\\N"
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
+HARD = st.text(st.sampled_from('",\n\r\\;N.\ufeffä🐘 '), max_size=12)
+VALUES = st.one_of(TEXT, HARD, st.none())
+ROWS = st.lists(st.tuples(VALUES, VALUES), max_size=30)
+ENDINGS = st.sampled_from(["\n", "\r\n"])
+Row = Sequence[str | None]
+
+
+def written(
+    rows: Sequence[Row], ending: str = "\n", quoting: Literal[0, 1] = csv.QUOTE_MINIMAL
+) -> bytes:
+    """As csv writes it; before Python 3.13 it left a lone carriage return unquoted where rows end
+    with a newline alone.
+    """
+    file = io.StringIO(newline="")
+    for row in rows:
+        line = io.StringIO(newline="")
+        csv.writer(line, quoting=quoting).writerow(
+            [NULL if value is None else value for value in row]
+        )
+        file.write(line.getvalue().removesuffix("\r\n") + ending)
+    return file.getvalue().encode()
+
+
+def stretches(body: bytes, edges: Sequence[int], quote: bytes = b'"') -> list[tuple[bytes, int]]:
+    """The parts of a body that is cut there, with the numbers of their first lines."""
+    marks = sorted({0, len(body), *(edge % (len(body) + 1) for edge in edges)})
+    pairs = list(pairwise(marks)) or [(0, 0)]
+    parts = [
+        Part(number, 0, "b", "k", "e", len(body), first, end, PLAIN)
+        for number, (first, end) in enumerate(pairs, start=1)
+    ]
+    said = [survey(chunked(body[part.first : part.end], 5), quote) for part in parts]
+    reaches = [reach(part, parts, said) for part in parts]
+    return [(body[one.first : one.end], one.first_line) for one in reaches]
+
+
+def chunked(body: bytes, size: int) -> Iterator[bytes]:
+    for at in range(0, len(body), size):
+        yield body[at : at + size]
+
+
+@contextmanager
+def session_of(loads: Loads) -> Iterator[Session]:
+    connection: Any = loads.server.connect_as_admin(DATABASE)
+    connection.autocommit = True
+    yield Session(connection, DATABASE)
+    connection.close()
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(
+    rows=st.lists(st.tuples(TEXT | HARD, TEXT | HARD), max_size=30),
+    ending=ENDINGS,
+    edges=st.lists(st.integers(0, 2000), max_size=6),
+)
+def test_any_text_comes_back_equal(
+    loads: Loads, rows: list[Row], ending: str, edges: list[int]
+) -> None:
+    """All of Unicode but NUL; quoted, so that an empty string is none that is missing."""
+    body = written(rows, ending, csv.QUOTE_ALL)
+    assert stored(loads, body, edges, CsvFormat(null="")) == [tuple(row) for row in rows]
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(rows=ROWS, ending=ENDINGS, edges=st.lists(st.integers(0, 2000), max_size=6))
+def test_null_and_empty_stay_apart(
+    loads: Loads, rows: list[Row], ending: str, edges: list[int]
+) -> None:
+    """As csv quotes by itself, with a word for NULL that no value is."""
+    rows = [row for row in rows if NULL not in row]
+    body = written(rows, ending)
+    assert stored(loads, body, edges, CsvFormat(null=NULL)) == [tuple(row) for row in rows]
+
+
+def stored(
+    loads: Loads, body: bytes, edges: Sequence[int], form: CsvFormat
+) -> list[tuple[Any, ...]]:
+    with session_of(loads) as session:
+        session.run("DROP TABLE IF EXISTS pairs", doing="")
+        session.run("CREATE TABLE pairs (n serial, a text, b text)", doing="")
+        for data, first_line in stretches(body, edges):
+            with feed(
+                chunked(data, 7), PLAIN, form, lambda *_: None, begins=False, first_line=first_line
+            ) as fed:
+                copy_in(
+                    session,
+                    sql.Identifier("pairs"),
+                    ["a", "b"],
+                    form,
+                    fed,
+                    with_header=False,
+                    where="",
+                )
+        return session.rows("SELECT a, b FROM pairs ORDER BY n", doing="")
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=ROWS, ending=ENDINGS, edges=st.lists(st.integers(0, 2000), max_size=8))
+def test_the_parts_of_a_file_are_its_rows_once_and_know_their_lines(
+    rows: list[Row], ending: str, edges: list[int]
+) -> None:
+    body = written(rows, ending)
+    parts = stretches(body, edges)
+    assert b"".join(data for data, _ in parts) == body
+    at = 0
+    for data, first_line in parts:
+        if data:
+            assert first_line == body[:at].count(b"\n") + 1
+        list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
+        at += len(data)
+    found = [
+        row
+        for data, _ in parts
+        for row in csv.reader(io.StringIO(data.decode(), newline=""), strict=True)
+    ]
+    assert found == [[NULL if value is None else value for value in row] for row in rows]
+
+
+@settings(max_examples=300)
+@given(
+    st.binary(max_size=40).map(lambda b: re.sub(rb"[^a\"\n]", b"a", b))
+    | st.text('a"\n').map(str.encode),
+    st.booleans(),
+)
+def test_the_last_row_begins_where_walking_row_by_row_ends(data: bytes, inside: bool) -> None:
+    at, now = 0, inside
+    while (found := row_start(data, b'"', inside=now, at=at)) != -1:
+        at, now = found, False
+    assert last_row_start(data, b'"', inside=inside) == at
+
+
+@settings(max_examples=200)
+@given(rows=ROWS, size=st.integers(1, 50))
+def test_the_guard_lets_rows_pass_unchanged(rows: list[Row], size: int) -> None:
+    body = written(rows)
+    assert b"".join(guarded(chunked(body, size), b'"')) == body
+
+
+@settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
+@given(
+    rows=st.lists(st.tuples(HARD, HARD), min_size=1, max_size=12),
+    bad=st.integers(0, 11),
+    ending=ENDINGS,
+    size=st.integers(1, 60),
+    fault=st.sampled_from([b'"x\n\r\ny","b","c"', b'x,"\n\r"', b'"a\nb\r\nc"']),
+)
+def test_the_line_of_a_bad_row_is_its_last_one(
+    loads: Loads, rows: list[Row], bad: int, ending: str, size: int, fault: bytes
+) -> None:
+    """Held against what a real server says: its own count is another one."""
+    good = [written([row], "") for row in rows]
+    at = bad % (len(good) + 1)
+    with_fault = [*good[:at], fault, *good[at:], b""]
+    body = ending.encode().join(with_fault)
+    told = refused_line(loads, body)
+    if told is None:
+        return
+    lines = Lines(b'"')
+    for chunk in chunked(body, size):
+        lines.add(chunk)
+    before = ending.encode().join([*good[:at], b""]) if at else b""
+    assert lines.line(told) == (before + fault).count(b"\n") + 1
+    begin, end = row_of_line(body, told, b'"')
+    assert (begin, body[begin:end]) == (len(before), fault + ending.encode())
+
+
+def refused_line(loads: Loads, body: bytes) -> int | None:
+    connection: Any = loads.server.connect_as_admin(DATABASE)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE pairs_of (a text, b text CHECK (b <> E'\\n\\r'))")
+            cursor.copy_expert("COPY pairs_of FROM STDIN (FORMAT csv)", io.BytesIO(body))
+    except psycopg2.Error as error:
+        found = re.search(r"line (\d+)", error.diag.context or "")
+        assert found
+        return int(found[1])
+    finally:
+        connection.close()
+    return None
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 99])
+def test_a_mark_within_the_data_is_data(size: int) -> None:
+    """Only at the beginning of an object does U+FEFF stand for nothing."""
+    body = "\ufeff\ufeffa,\ufeffb\n".encode()
+    form = CsvFormat()
+    for begins, expected in ((True, body[3:]), (False, body)):
+        with feed(chunked(body, size), PLAIN, form, lambda *_: None, begins=begins) as fed:
+            assert b"".join(iter(lambda: fed.read(1 << 20), b"")) == expected
+
+
+def test_an_object_is_cut_into_about_equal_stretches() -> None:
+    assert cut(100, cuttable=True, part_bytes=40) == [(0, 33), (33, 66), (66, 100)]
+    assert cut(100, cuttable=False, part_bytes=40) == [(0, 100)]
+    assert cut(0, cuttable=True, part_bytes=40) == [(0, 0)]
