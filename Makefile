@@ -17,7 +17,7 @@ ifeq (drill,$(MAKECMDGOALS))
 MAKEFLAGS += -q
 endif
 
-.PHONY: help setup drill run-drill synth build bootstrap deploy destroy snapshots test lint lock certificates clean
+.PHONY: help setup drill run-drill load bench-load synth build bootstrap deploy destroy snapshots test lint lock certificates clean
 
 help: ## list the targets
 	@echo 'RDS Time Machine: prove that an RDS for PostgreSQL database comes back.'; echo
@@ -27,6 +27,14 @@ help: ## list the targets
 	@echo '  INPUT=<file>   an execution input, see statemachine/examples/'
 	@echo '  SQL=<file>     your own SQL or pg_dump file as the source'
 	@echo '  KEEP=1         keep the logs and all evidence beside the report'
+	@echo; echo 'Options of make load:'
+	@echo '  CSV=<file>     the CSV; gzip, bzip2 and zstandard too'
+	@echo '  TABLE=<name>   the table, made if it is not there; by default named like the file'
+	@echo '  SQL=<file>     SQL or a pg_dump file to run first, to make the table yourself'
+	@echo '  OPTIONS=<json> more of the input, as in {"max_errors": 10}'
+	@echo; echo 'Options of make bench-load:'
+	@echo '  MIB=<number>   size of the data in MiB (192)'
+	@echo '  ROUNDS=<number> runs of every contender (9)'
 	@echo; echo 'Options of make synth, bootstrap, deploy and destroy:'
 	@echo '  CONTEXT=<file> a JSON file of settings, instead of those in cdk.json'
 	@echo '  ARGS=<options> more options of the CDK command line (deploy and destroy)'
@@ -51,6 +59,14 @@ run-drill: $(VENV)/ready
 # Order only: it is not there unless the drill has just passed.
 $(PASSED): | run-drill
 	@false
+
+# A table's name and JSON hold quotes: the shell has them from the environment, where make puts what
+# its command line says.
+load: $(VENV)/ready ## load a CSV on this machine into a real PostgreSQL
+	@$(RUN) -m local.load --csv="$(CSV)" --table="$$TABLE" --sql="$(SQL)" --options="$$OPTIONS"
+
+bench-load: $(VENV)/ready ## measure the load of a CSV against the other ways to do it (some minutes)
+	@$(RUN) -m bench.load $(if $(MIB),--mib "$(MIB)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
 
 synth: $(VENV)/ready ## write the CloudFormation template into build/cdk.out; asks nobody anything
 	@rm -rf build/cdk.out

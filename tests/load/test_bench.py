@@ -1,0 +1,60 @@
+"""The measurements run, whatever they come to."""
+
+import re
+
+import pytest
+
+from bench.arena import Run
+from bench.contenders import CONTENDERS, FOUR, GZIP, ONE, PSQL, TWO, named
+from bench.goals import goals
+from bench.growth import Growth
+from bench.job import Measured
+from bench.load import main
+from bench.orders import MIB
+from bench.rounds import Standing
+
+
+def test_the_bench_runs_every_contender_and_prints_every_goal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """On a little data and in one round: each way loads every row, or the bench raises."""
+    assert main(["--mib", "1", "--rounds", "1", "--memory", "1,3"]) == 0
+    printed = capsys.readouterr().out
+    for contender in CONTENDERS:
+        figures = re.search(rf"{re.escape(contender.title)} +([\d.,]+) ", printed)
+        assert figures is not None, contender.title
+        assert float(figures[1].replace(",", "")) > 0
+    assert len(re.findall(r"\b(?:met|missed)\b", printed)) == 5
+
+
+def standing(name: str, *seconds: float) -> Standing:
+    runs = [Run(Measured(1, wall, MIB, 0.0, None), 0.0) for wall in seconds]
+    return Standing(named(name), 1.0, runs)
+
+
+def test_a_ratio_compares_the_runs_of_each_round() -> None:
+    """A round in which the machine was busy does not decide it."""
+    slow_at_last, slow_too = standing(ONE, 1.0, 1.0, 9.0), standing(PSQL, 2.0, 2.0, 18.0)
+    assert slow_at_last.times(slow_too) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("one", "gzip", "four", "peaks", "met"),
+    [
+        (1.05, 1.1, 0.66, (70, 72), [True] * 5),
+        (1.06, 1.2, 0.68, (70, 75), [False] * 5),
+    ],
+)
+def test_each_goal_is_held_against_its_own_figure(
+    one: float, gzip: float, four: float, peaks: tuple[int, int], met: list[bool]
+) -> None:
+    times = {PSQL: 1.0, ONE: one, GZIP: gzip, TWO: 0.9, FOUR: four}
+    standings = {name: standing(name, seconds) for name, seconds in times.items()}
+    growth = [Growth(10**8, peaks[0] * MIB), Growth(10**9, peaks[1] * MIB)]
+    assert [goal.met for goal in goals(standings, growth)] == met
+
+
+def test_memory_that_was_not_measured_is_no_goal_met() -> None:
+    standings = {name: standing(name, 1.0) for name in (PSQL, ONE, GZIP, TWO, FOUR)}
+    growth = [Growth(10**8, 70 * MIB), Growth(10**9, None)]
+    assert [goal.met for goal in goals(standings, growth)][-2:] == [None, None]
