@@ -30,6 +30,7 @@ class Alarms(Construct):
         machine: sfn.IStateMachine,
         sweep: aws_lambda.IFunction,
         dead_letters: aws_sqs.IQueue,
+        load: sfn.IStateMachine | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
@@ -39,6 +40,12 @@ class Alarms(Construct):
         self._sweep = Duration.hours(math.ceil(settings.sweep_minutes / 60))
         self.all: list[cw.Alarm] = []
         self._of_drills(machine)
+        if load is not None:
+            self._ended_badly(
+                "LoadFailed",
+                "A load of CSV failed, timed out or was stopped: nothing of it is in the table.",
+                load,
+            )
         for source in settings.nightly_sources if settings.passed_within_hours else ():
             self._of_silence(source)
         self._of_sweeps(sweep)
@@ -49,21 +56,10 @@ class Alarms(Construct):
         )
 
     def _of_drills(self, machine: sfn.IStateMachine) -> None:
-        ended = cw.MathExpression(
-            expression="FILL(failed, 0) + FILL(timed_out, 0) + FILL(aborted, 0)",
-            label="drills that did not pass",
-            period=_SOON,
-            using_metrics={
-                "failed": machine.metric_failed(),
-                "timed_out": machine.metric_timed_out(),
-                "aborted": machine.metric_aborted(),
-            },
-        )
-        self._above(
+        self._ended_badly(
             "DrillFailed",
             "A drill ended FAILED or INCONCLUSIVE, timed out or was stopped.",
-            ended,
-            lasts=False,
+            machine,
         )
         self._above(
             "CleanupFailed",
@@ -71,6 +67,19 @@ class Alarms(Construct):
             metric("CleanupFailed", self._settings, period=_SOON),
             lasts=False,
         )
+
+    def _ended_badly(self, name: str, says: str, machine: sfn.IStateMachine) -> None:
+        ended = cw.MathExpression(
+            expression="FILL(failed, 0) + FILL(timed_out, 0) + FILL(aborted, 0)",
+            label="executions that did not succeed",
+            period=_SOON,
+            using_metrics={
+                "failed": machine.metric_failed(),
+                "timed_out": machine.metric_timed_out(),
+                "aborted": machine.metric_aborted(),
+            },
+        )
+        self._above(name, says, ended, lasts=False)
 
     def _of_silence(self, source: str) -> None:
         """The dead man's switch: what does not run at all raises no other alarm."""

@@ -63,7 +63,7 @@ class Functions(Construct):
         super().__init__(scope, construct_id)
         self._settings = settings
         self._network = network
-        self._environment = dict(environment)
+        self._environment = environment
         self._code = _code(ROOT / "lambdas", functions_digest(), _FunctionsBundling())
         self._layer = aws_lambda.LayerVersion(
             self,
@@ -74,8 +74,14 @@ class Functions(Construct):
             description="RDS Time Machine: the locked dependencies",
         )
 
-    def add(self, spec: FunctionSpec, names: Names) -> aws_lambda.Function:
-        """Make a function with its log group and its role."""
+    def add(
+        self, spec: FunctionSpec, names: Names, environment: Mapping[str, str] | None = None
+    ) -> aws_lambda.Function:
+        """Make a function with its log group and its role.
+
+        Args:
+            environment: instead of the one that the others share.
+        """
         function_name = f"{self._settings.prefix}-{spec.name}"
         logs = log_group(
             self,
@@ -98,7 +104,7 @@ class Functions(Construct):
             role=role.without_policy_updates(),
             memory_size=spec.memory_mib,
             timeout=Duration.seconds(spec.timeout_seconds),
-            environment=self._environment,
+            environment=dict(environment or self._environment),
             log_group=logs,
             logging_format=aws_lambda.LoggingFormat.JSON,
             tracing=aws_lambda.Tracing.ACTIVE,

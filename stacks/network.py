@@ -16,6 +16,8 @@ EVENT_TRIGGERS_CAN_BE_OFF_FROM = 17
 
 S3_AND_APIS = 443
 
+_PURPOSE = {"Sources": "the sources, for baselines", "Targets": "the targets of loads"}
+
 
 class QuarantineNetwork(Construct):
     """The VPC, the groups of the copies, and the group of the functions.
@@ -111,20 +113,34 @@ class QuarantineNetwork(Construct):
         for port in map(aws_ec2.Port.tcp, self._settings.ports):
             self.copy_group.add_ingress_rule(self.verifier, port, "the verifier")
             self.verifier.add_egress_rule(self.copy_group, port, "the copies")
-        for number, group_id in enumerate(self._settings.network.source_security_group_ids):
-            source = aws_ec2.SecurityGroup.from_security_group_id(
-                self,
-                f"Sources{number}",
-                group_id,
-                mutable=False,  # theirs: the way in is for them to open
-            )
-            for port in map(aws_ec2.Port.tcp, self._settings.ports):
-                self.verifier.add_egress_rule(source, port, "the sources, for baselines")
+        self._open_ways_to_databases()
         if self._endpoints is not None:
             self._endpoints.add_ingress_rule(self.verifier, apis, "the verifier")
         # S3's gateway endpoint answers on S3's public addresses, whose prefix list has no name
         # that is the same everywhere; isolated subnets have no other way out.
         self.verifier.add_egress_rule(aws_ec2.Peer.any_ipv4(), apis, "S3 and AWS's APIs")
+
+    def _open_ways_to_databases(self) -> None:
+        """To sources for baselines, to targets for loads; one rule where a group is both."""
+        settings, load = self._settings, self._settings.load
+        sources = settings.network.source_security_group_ids
+        ways = [("Sources", n, group, settings.ports) for n, group in enumerate(sources)]
+        ways += [
+            ("Targets", n, group, load.ports)
+            for n, group in enumerate(load.target_security_group_ids)
+        ]
+        opened: set[tuple[str, int]] = set()
+        for kind, number, group_id, ports in ways:
+            group = aws_ec2.SecurityGroup.from_security_group_id(
+                self,
+                f"{kind}{number}",
+                group_id,
+                mutable=False,  # theirs: the way in is for them to open
+            )
+            for port in ports:
+                if (group_id, port) not in opened:
+                    self.verifier.add_egress_rule(group, aws_ec2.Port.tcp(port), _PURPOSE[kind])
+                    opened.add((group_id, port))
 
     def _subnet_group(self) -> str:
         # RDS moves no subnet group into another VPC: another network is another group.

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from lambdas.domain import schema
 from lambdas.domain.request import MODE_DRILL, contradictions, parse, structural_faults
 from lambdas.domain.retention import most_snapshots
+from stacks.load_settings import LoadSettings, load_arns, load_faults, load_settings
 from stacks.schedule import BadSchedule, longest_gap, runs_a_day, starts, today
 
 SCHEMA_FILE = Path(__file__).with_name("settings.schema.json")
@@ -101,6 +102,7 @@ class DeploymentSettings:
     sources: tuple[Source, ...]
     nightly: tuple[Night, ...]
     network: Network
+    load: LoadSettings
     postgres_majors: tuple[int, ...]
     copy_instance_class: str
     retention_days: int
@@ -181,6 +183,7 @@ def _parse(document: Mapping[str, Any]) -> DeploymentSettings:
         "sources": tuple(_source(entry) for entry in whole["sources"]),
         "nightly": tuple(_night(entry) for entry in whole["nightly"]),
         "network": _network(whole["network"]),
+        "load": load_settings(whole["load"]),
     }
     return DeploymentSettings(**parsed)
 
@@ -214,6 +217,7 @@ def _network(entry: Mapping[str, Any]) -> Network:
 def _contradictions(settings: DeploymentSettings) -> Iterator[str]:
     yield from _source_faults(settings.sources, settings.prefix)
     yield from _network_faults(settings)
+    yield from load_faults(settings.load, settings.prefix, network_is_ours=settings.network.is_ours)
     yield from _secret_faults(settings)
     known = {source.db_instance_id: source for source in settings.sources}
     nights: list[_Planned] = []
@@ -360,6 +364,12 @@ def _secret_faults(settings: DeploymentSettings) -> Iterator[str]:
         for name in ("secret_arn", "secret_kms_key_arn", "kms_key_arn"):
             arn = getattr(source, name)
             if arn:
-                homes[f"sources[{number}].{name}"] = tuple(arn.split(":")[3:5])
+                homes[f"sources[{number}].{name}"] = _home(arn)
+    homes.update((where, _home(arn)) for where, arn in load_arns(settings.load))
     if len(set(homes.values())) > 1:
         yield f"{', '.join(homes)}: are not all of one region and account; a stack has only one"
+
+
+def _home(arn: str) -> tuple[str, ...]:
+    """Its region and account."""
+    return tuple(arn.split(":")[3:5])

@@ -1,4 +1,4 @@
-"""The functions as plain data: one for each task of the workflow, and the two beside it."""
+"""The functions as plain data: one for each task of a workflow, and the two beside them."""
 
 import re
 from dataclasses import dataclass
@@ -80,6 +80,43 @@ WORKFLOW = (
     FunctionSpec("PublishReport", "The manifest and the page", memory_mib=1024),
 )
 """One for each ``Task`` of ``statemachine/drill.asl.json`` that is a function."""
+
+LOAD = (
+    FunctionSpec(
+        "PlanLoad",
+        "Check the input, look at objects and tables, cut the work into parts",
+        memory_mib=1024,
+        timeout_seconds=LONG_SECONDS,
+        in_vpc=True,
+    ),
+    FunctionSpec(
+        "SurveyPart",
+        "Find where rows begin in a part of a large object",
+        memory_mib=512,
+        timeout_seconds=LONG_SECONDS,
+    ),
+    FunctionSpec(
+        "LoadPart",
+        "Copy one part into its staging table",
+        memory_mib=512,
+        timeout_seconds=LONG_SECONDS,
+        in_vpc=True,
+    ),
+    FunctionSpec(
+        "FinishLoad",
+        "Move all rows into their tables in one transaction",
+        memory_mib=512,
+        timeout_seconds=LONG_SECONDS,
+        in_vpc=True,
+    ),
+    FunctionSpec(
+        "TidyLoad",
+        "Drop what a load leaves beside the tables",
+        timeout_seconds=LONG_SECONDS,
+        in_vpc=True,
+    ),
+)
+"""One for each ``Task`` of ``statemachine/load.asl.json``; only where loads are wanted."""
 
 SWEEP = FunctionSpec(
     "Sweep",

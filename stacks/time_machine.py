@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack, Tags, aws_sqs
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge_dead_letters
@@ -11,12 +12,13 @@ from stacks.alarms import Alarms
 from stacks.dashboard import DrillDashboard
 from stacks.evidence import EvidenceBucket, VerdictTopic
 from stacks.functions import Functions, environment
+from stacks.loading import Loading, load_environment, load_machine_name
 from stacks.network import QuarantineNetwork
-from stacks.permissions import Names, too_long
+from stacks.permissions import LOAD_ROLES, Names, too_long
 from stacks.settings import BadSettings, DeploymentSettings
 from stacks.spec import EXPORT_VERDICT, SWEEP, WORKFLOW
 from stacks.sweeping import Sweeping
-from stacks.workflow import DrillMachine, Nights, machine_name
+from stacks.workflow import DEFINITION, Machine, Nights, machine_name
 
 ENVIRONMENT_BYTES = 4096 - 200
 """Lambda takes 4 KB of variables."""
@@ -50,12 +52,15 @@ class TimeMachineStack(Stack):
         _refuse_crowds(names)
         network = QuarantineNetwork(self, "Network", settings, names)
         variables = environment(settings, network, evidence.bucket.bucket_name)
-        _refuse_long_environment(variables)
+        _refuse_long_environment(variables, "sources: are too many with a secret_arn")
         functions = Functions(self, "Functions", settings, network, variables)
-        machine = DrillMachine(
+        machine = Machine(
             self,
             "Drill",
             settings,
+            machine_name(settings),
+            DEFINITION,
+            "StateMachine",
             {spec.name: functions.add(spec, names) for spec in WORKFLOW},
             {
                 "S3GetObject": f"arn:{Aws.PARTITION}:states:::s3:getObject",
@@ -67,7 +72,10 @@ class TimeMachineStack(Stack):
         sweep = functions.add(SWEEP, names)
         Nights(self, "Nights", settings, machine, names, dead_letters)
         Sweeping(self, "Sweeping", settings, sweep, machine, names, dead_letters)
-        alarms = Alarms(self, "Alarms", settings, verdicts.topic, machine, sweep, dead_letters)
+        load = self._loading(functions, variables, names)
+        alarms = Alarms(
+            self, "Alarms", settings, verdicts.topic, machine, sweep, dead_letters, load
+        )
         DrillDashboard(self, "Dashboard", settings, alarms, machine)
         self.machine = machine
         self.export_verdict = functions.add(EXPORT_VERDICT, names)
@@ -78,6 +86,17 @@ class TimeMachineStack(Stack):
         self._say_where("ExportVerdict", self.export_verdict.function_arn)
         self._say_where("VerifierSecurityGroup", network.verifier.security_group_id)
 
+    def _loading(
+        self, functions: Functions, variables: Mapping[str, str], names: Names
+    ) -> sfn.IStateMachine | None:
+        if not self.settings.load.is_wanted:
+            return None
+        own = load_environment(self.settings, variables)
+        _refuse_long_environment(own, "load.targets: are too many")
+        machine = Loading(self, "Load", self.settings, functions, own, names).machine
+        self._say_where("LoadMachine", machine.state_machine_arn)
+        return machine
+
     def _names(
         self,
         settings: DeploymentSettings,
@@ -86,7 +105,7 @@ class TimeMachineStack(Stack):
         dead_letters: aws_sqs.IQueue,
     ) -> Names:
         arn = f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}:stateMachine"
-        sources = settings.sources
+        sources, load = settings.sources, settings.load
         return Names(
             partition=Aws.PARTITION,
             region=Aws.REGION,
@@ -105,6 +124,12 @@ class TimeMachineStack(Stack):
             dead_letters_arn=dead_letters.queue_arn,
             subnet_group=f"{settings.prefix}-quarantine-*",
             parameter_groups=f"{settings.prefix}-quarantine-*",
+            load_buckets=load.buckets,
+            load_bucket_key_arns=load.bucket_key_arns,
+            load_targets=tuple(target.db_instance_id for target in load.targets),
+            load_secret_arns=_each(target.secret_arn for target in load.targets),
+            load_secret_key_arns=_each(target.secret_kms_key_arn for target in load.targets),
+            load_machine_arn=f"{arn}:{load_machine_name(settings)}",
             vpc=True,
         )
 
@@ -115,19 +140,20 @@ class TimeMachineStack(Stack):
 def _refuse_crowds(names: Names) -> None:
     crowded = too_long(names)
     if crowded:
+        key = "load.targets" if set(crowded) <= set(LOAD_ROLES) else "sources"
         raise BadSettings(
-            "The settings were refused: sources: are too many, or their names too long: the policy"
+            f"The settings were refused: {key}: are too many, or their names too long: the policy"
             f" of {', '.join(crowded)} would be longer than IAM allows; deploy a part of them with"
             " another prefix"
         )
 
 
-def _refuse_long_environment(variables: Mapping[str, str]) -> None:
+def _refuse_long_environment(variables: Mapping[str, str], fault: str) -> None:
     """What CloudFormation fills in is longer than its token: the reserve is for that."""
     if sum(len(name) + len(value) for name, value in variables.items()) > ENVIRONMENT_BYTES:
         raise BadSettings(
-            "The settings were refused: sources: are too many with a secret_arn for the 4 KB of a"
-            " function's environment; deploy a part of them with another prefix"
+            f"The settings were refused: {fault} for the 4 KB of a function's environment; deploy a"
+            " part of them with another prefix"
         )
 
 

@@ -1,6 +1,7 @@
-"""The state machine, its nightly schedules, and who may start what."""
+"""A state machine, the drill's nightly schedules, and who may start what."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from aws_cdk import Duration, TimeZone, aws_lambda, aws_scheduler, aws_sqs
 from aws_cdk import aws_scheduler_targets as targets
@@ -19,29 +20,43 @@ SCHEDULE_RETRIES = 5
 SCHEDULE_RETRY_HOURS = 2
 
 
-class DrillMachine(Construct):
-    """``statemachine/drill.asl.json``, byte for byte, with its placeholders filled."""
+class Machine(Construct):
+    """A definition of ``statemachine/``, byte for byte, with its placeholders filled.
+
+    Attributes:
+        machine: the state machine.
+    """
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         settings: DeploymentSettings,
+        name: str,
+        definition: Path,
+        role_name: str,
         functions: Mapping[str, aws_lambda.IFunction],
         substitutions: Mapping[str, str],
         names: Names,
     ) -> None:
+        """Make it with its log group and its role.
+
+        Args:
+            name: the state machine's.
+            role_name: the role's in ``permissions``.
+            functions: by state.
+            substitutions: the definition's other placeholders.
+        """
         super().__init__(scope, construct_id)
-        name = machine_name(settings)
         logs = log_group(
             self, "Logs", f"/aws/vendedlogs/states/{name}", settings.log_retention_days
         )
-        role = service_role(self, "Role", "states.amazonaws.com", "StateMachine", names)
+        role = service_role(self, "Role", "states.amazonaws.com", role_name, names)
         self.machine = sfn.StateMachine(
             self,
             "Machine",
             state_machine_name=name,
-            definition_body=sfn.DefinitionBody.from_string(DEFINITION.read_text(encoding="utf-8")),
+            definition_body=sfn.DefinitionBody.from_string(definition.read_text(encoding="utf-8")),
             definition_substitutions={
                 **{state: function.function_arn for state, function in functions.items()},
                 **substitutions,

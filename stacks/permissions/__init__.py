@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from stacks.permissions import network, runtime, workflow
-from stacks.permissions.functions import OF_FUNCTIONS, OF_STATES
+from stacks.permissions.functions import OF_FUNCTIONS, OF_LOAD, OF_STATES
 from stacks.permissions.names import Grant, Names, Statement
 
 __all__ = [
     "FUNCTIONS",
     "IN_VPC",
+    "LOAD_ROLES",
+    "LOAD_STATES",
     "ROLES",
     "STATES",
     "Grant",
@@ -29,20 +31,30 @@ INLINE_POLICY_CHARACTERS = 10_240
 """IAM's quota for all inline policies of a role together, white space aside."""
 
 STATES = tuple(OF_STATES)
-"""The functions that the state machine invokes; each has its state's name."""
+"""The functions that the drill's state machine invokes; each has its state's name."""
+
+LOAD_STATES = tuple(OF_LOAD)
+"""Those that the load's invokes."""
 
 FUNCTIONS = tuple(OF_FUNCTIONS)
-"""Every function, those outside the workflow too."""
+"""Every function, those outside of a workflow too."""
 
-IN_VPC = ("CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch")
+LOAD_ROLES = (*LOAD_STATES, "LoadMachine")
+"""The roles that only a deployment with the load has."""
+
+IN_VPC = (
+    *("CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch"),
+    *("PlanLoad", "LoadPart", "FinishLoad", "TidyLoad"),
+)
 """The functions that talk to PostgreSQL."""
 
-ROLES = (*FUNCTIONS, "StateMachine", "Scheduler", "SweepClock", "FlowLog")
-"""Every role that a deployment has; ``FlowLog`` only where the network is its own."""
+ROLES = (*FUNCTIONS, "StateMachine", "LoadMachine", "Scheduler", "SweepClock", "FlowLog")
+"""Every role that a deployment can have; ``FlowLog`` only where the network is its own."""
 
 
 _BESIDE: dict[str, Callable[[Names], list[Grant]]] = {
     "StateMachine": lambda names: workflow.run_drill(names, STATES),
+    "LoadMachine": lambda names: workflow.run_load(names, LOAD_STATES),
     "Scheduler": workflow.start_night,
     "SweepClock": workflow.start_sweep,
     "FlowLog": network.log_flow,

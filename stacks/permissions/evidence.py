@@ -5,15 +5,22 @@ from stacks.permissions.names import Grant, Names
 
 BATCHES = "batches/*.json"
 FINDINGS = "findings/*.json"
+STRETCHES = "stretches/*.json"
+LOADED = "loaded/*.json"
+REJECTS = "rejects/*.csv"
+REASONS = "reasons/*.json"
+
+DRILLS, LOADS = "drills", "loads"
+"""Where the evidence folders of either begin."""
 
 
-def read(names: Names, *names_of_documents: str) -> list[Grant]:
-    """Read documents of any drill; be told when one was never written."""
+def read(names: Names, *names_of_documents: str, of: str = DRILLS) -> list[Grant]:
+    """Read documents of any drill, or load; be told when one was never written."""
     return [
         Grant(
             "ReadEvidence",
             ("s3:GetObject",),
-            _keys(names, names_of_documents),
+            _keys(names, names_of_documents, of),
             "what earlier states wrote",
         ),
         Grant(
@@ -22,26 +29,34 @@ def read(names: Names, *names_of_documents: str) -> list[Grant]:
             (names.bucket_arn,),
             "without it S3 answers AccessDenied for a key that is not there; such a request"
             " carries no s3:prefix, hence IfExists",
-            {"StringLikeIfExists": {"s3:prefix": ["drills/*"]}},
+            {"StringLikeIfExists": {"s3:prefix": [f"{of}/*"]}},
         ),
     ]
 
 
-def write(names: Names, *names_of_documents: str) -> Grant:
+def write(names: Names, *names_of_documents: str, of: str = DRILLS) -> Grant:
     """Write documents; the bucket is versioned, so nothing is ever lost by it."""
     return Grant(
         "WriteEvidence",
         ("s3:PutObject",),
-        _keys(names, names_of_documents),
+        _keys(names, names_of_documents, of),
         "what this state establishes",
     )
 
 
 def read_plan(names: Names) -> Grant:
     """What the Distributed Map reads its items from."""
-    return Grant(
-        "ReadPlan", ("s3:GetObject",), _keys(names, (documents.PLAN,)), "the map's item reader"
-    )
+    return _read_items(names, documents.PLAN, DRILLS)
+
+
+def read_parts(names: Names) -> Grant:
+    """What the Distributed Maps of a load read their items from."""
+    return _read_items(names, documents.PARTS, LOADS)
+
+
+def _read_items(names: Names, document: str, of: str) -> Grant:
+    keys = _keys(names, (document,), of)
+    return Grant("ReadPlan", ("s3:GetObject",), keys, "the map's item reader")
 
 
 def write_sweep(names: Names) -> Grant:
@@ -54,5 +69,5 @@ def write_sweep(names: Names) -> Grant:
     )
 
 
-def _keys(names: Names, names_of_documents: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"{names.bucket_arn}/drills/*/{name}" for name in names_of_documents)
+def _keys(names: Names, names_of_documents: tuple[str, ...], of: str) -> tuple[str, ...]:
+    return tuple(f"{names.bucket_arn}/{of}/*/{name}" for name in names_of_documents)

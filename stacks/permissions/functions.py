@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from lambdas.domain import documents
-from stacks.permissions import evidence, rds, secrets, workflow
+from stacks.permissions import evidence, load, rds, secrets, workflow
 from stacks.permissions.names import Grant, Names
 
 _BEFORE, _AFTER = documents.BASELINE_BEFORE, documents.BASELINE_AFTER
@@ -168,4 +168,11 @@ OF_STATES: dict[str, _Builder] = {
     "CheckDeletion": _look_at_copy,
     "PublishReport": _publish_report,
 }
-OF_FUNCTIONS = {**OF_STATES, "Sweep": _sweep, "ExportVerdict": _export_verdict}
+OF_LOAD: dict[str, _Builder] = {
+    "PlanLoad": load.plan_load,
+    "SurveyPart": load.survey_part,
+    "LoadPart": load.load_part,
+    "FinishLoad": load.finish_load,
+    "TidyLoad": load.tidy_load,
+}
+OF_FUNCTIONS = {**OF_STATES, "Sweep": _sweep, "ExportVerdict": _export_verdict, **OF_LOAD}

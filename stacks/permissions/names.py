@@ -57,6 +57,12 @@ class Names:
         dead_letters_arn: the queue of what the schedules could not start.
         subnet_group: the name, or a pattern of names, that a copy may be restored into.
         parameter_groups: likewise for its parameter group.
+        load_buckets: the buckets that loads read; with none there is no load.
+        load_bucket_key_arns: customer-managed keys of their objects.
+        load_targets: identifiers of the instances that are loaded into, in small letters.
+        load_secret_arns: the whole ARNs of the secrets with their logins.
+        load_secret_key_arns: customer-managed keys of those secrets.
+        load_machine_arn: the state machine of loads.
         vpc: whether the functions that talk to PostgreSQL are in a VPC.
     """
 
@@ -77,6 +83,12 @@ class Names:
     dead_letters_arn: str
     subnet_group: str
     parameter_groups: str
+    load_buckets: tuple[str, ...]
+    load_bucket_key_arns: tuple[str, ...]
+    load_targets: tuple[str, ...]
+    load_secret_arns: tuple[str, ...]
+    load_secret_key_arns: tuple[str, ...]
+    load_machine_arn: str
     vpc: bool
 
     @property
@@ -89,11 +101,13 @@ class Names:
 
     @property
     def execution_arns(self) -> tuple[str, ...]:
-        """Drills, and the children of their map runs, which carry a label after a slash."""
-        return (
-            self.arn("states", f"execution:{self.prefix}-drill:*"),
-            self.arn("states", f"execution:{self.prefix}-drill/*"),
-        )
+        """Drills, and the children of their map runs."""
+        return self._executions("drill")
+
+    @property
+    def load_execution_arns(self) -> tuple[str, ...]:
+        """Loads, and the children of their map runs."""
+        return self._executions("load")
 
     @property
     def source_arns(self) -> tuple[str, ...]:
@@ -117,9 +131,18 @@ class Names:
         """The ARN of a resource of this account in this region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
+    def s3(self, bucket: str) -> str:
+        """A bucket's ARN, which has neither region nor account."""
+        return f"arn:{self.partition}:s3:::{bucket}"
+
     def rds(self, resource: str) -> str:
         """``db:x``, ``snapshot:x``, ``subgrp:x``, ``pg:x`` or ``og:x`` as an ARN."""
         return self.arn("rds", resource)
+
+    def _executions(self, machine: str) -> tuple[str, ...]:
+        """The children of a map run carry a label after a slash."""
+        name = f"execution:{self.prefix}-{machine}"
+        return (self.arn("states", f"{name}:*"), self.arn("states", f"{name}/*"))
 
     def via(self, service: str) -> str:
         """The value of ``kms:ViaService`` when a service uses a key for its caller."""

@@ -20,17 +20,28 @@ def read_source_login(names: Names) -> list[Grant]:
         secrets,
         "the read-only logins given in the settings",
     )
-    return [login, *_decrypt_source_login(names)]
+    return [login, *_decrypt(names, "DecryptSourceLogin", names.source_secret_key_arns)]
 
 
-def _decrypt_source_login(names: Names) -> list[Grant]:
-    if not names.source_secret_key_arns:
+def read_target_login(names: Names) -> list[Grant]:
+    """Read the logins that the deployment keeps for the instances that are loaded into."""
+    login = Grant(
+        "ReadTargetLogin",
+        ("secretsmanager:GetSecretValue",),
+        names.load_secret_arns,
+        "the logins of the load's targets given in the settings",
+    )
+    return [login, *_decrypt(names, "DecryptTargetLogin", names.load_secret_key_arns)]
+
+
+def _decrypt(names: Names, sid: str, keys: tuple[str, ...]) -> list[Grant]:
+    if not keys:
         return []
     return [
         Grant(
-            "DecryptSourceLogin",
+            sid,
             ("kms:Decrypt",),
-            names.source_secret_key_arns,
+            keys,
             "Secrets Manager decrypts as its caller; only through it, hence only these secrets",
             {"StringEquals": {"kms:ViaService": names.via("secretsmanager")}},
         )

@@ -32,6 +32,12 @@ PLACEHOLDERS = Names(
     dead_letters_arn="arn:aws:sqs:region:account:<dead letters>",
     subnet_group="<prefix>-quarantine-*",
     parameter_groups="<prefix>-quarantine-*",
+    load_buckets=("<exports>",),
+    load_bucket_key_arns=("arn:aws:kms:region:account:<exports key>",),
+    load_targets=("<target>",),
+    load_secret_arns=("arn:aws:secretsmanager:region:account:<target login>",),
+    load_secret_key_arns=("arn:aws:kms:region:account:<target login key>",),
+    load_machine_arn="arn:aws:states:region:account:stateMachine:<prefix>-load",
     vpc=True,
 )
 

@@ -3,25 +3,53 @@
 from stacks.permissions import evidence
 from stacks.permissions.names import Grant, Names
 
+_MAP_RUN = "a Distributed Map runs its batches as executions of the same machine"
+
 
 def run_drill(names: Names, states: tuple[str, ...]) -> list[Grant]:
-    """The state machine's role: its functions, its plan, its map runs, its topic."""
+    """The drill's machine: its functions, its plan, its map runs, its topic."""
     return [
-        Grant(
-            "InvokeStates",
-            ("lambda:InvokeFunction",),
-            tuple(names.function_arn(state) for state in states),
-            "the functions of the workflow and no other",
-        ),
+        _invoke(names, states),
         evidence.read_plan(names),
-        start_drill(names, "a Distributed Map runs its batches as executions of the same machine"),
-        Grant(
-            "FollowMapRun",
-            ("states:DescribeExecution", "states:StopExecution"),
-            names.execution_arns,
-            "a Distributed Map watches its batches, and stops them when it is stopped",
-        ),
+        start_drill(names, _MAP_RUN),
+        _follow(names.execution_arns),
         *_announce(names),
+        *_run(),
+    ]
+
+
+def run_load(names: Names, states: tuple[str, ...]) -> list[Grant]:
+    """The load's machine: its functions, its parts, its map runs; it tells nobody."""
+    return [
+        _invoke(names, states),
+        evidence.read_parts(names),
+        Grant("StartLoad", ("states:StartExecution",), (names.load_machine_arn,), _MAP_RUN),
+        _follow(names.load_execution_arns),
+        *_run(),
+    ]
+
+
+def _invoke(names: Names, states: tuple[str, ...]) -> Grant:
+    return Grant(
+        "InvokeStates",
+        ("lambda:InvokeFunction",),
+        tuple(names.function_arn(state) for state in states),
+        "the functions of the workflow and no other",
+    )
+
+
+def _follow(execution_arns: tuple[str, ...]) -> Grant:
+    return Grant(
+        "FollowMapRun",
+        ("states:DescribeExecution", "states:StopExecution"),
+        execution_arns,
+        "a Distributed Map watches its batches, and stops them when it is stopped",
+    )
+
+
+def _run() -> list[Grant]:
+    """What running as a state machine costs: traces and a log."""
+    return [
         Grant(
             "Trace",
             (

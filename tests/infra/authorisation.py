@@ -1,4 +1,4 @@
-"""What IAM is asked for each AWS call that a drill or the sweeper makes, and what it answers.
+"""What IAM is asked for each AWS call of a drill, a load or the sweeper, and what it answers.
 
 A call is one action or more, each on every resource that it touches, under condition keys that AWS
 sets. The table is :data:`ASKED`; a call that is not in it is an error, never allowed.
@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from local.calls import Call
 from local.cloud import REGION
@@ -125,6 +127,17 @@ def _get_object(given: Parameters) -> list[Asked]:
     return [*asked, Asked("s3:ListBucket", {bucket: {}}, _TLS)]
 
 
+def _head_object(given: Parameters) -> list[Asked]:
+    """S3 has no action of its own for it, and tells that a key is missing as GetObject does."""
+    return _get_object(given)
+
+
+def _list_objects(given: Parameters) -> list[Asked]:
+    bucket = f"arn:aws:s3:::{given['Bucket']}"
+    said: Context = {"s3:prefix": given.get("Prefix", "")}
+    return [Asked("s3:ListBucket", {bucket: {}}, {**_TLS, **said})]
+
+
 def _put_object(given: Parameters) -> list[Asked]:
     arn = f"arn:aws:s3:::{given['Bucket']}/{given['Key']}"
     return [Asked("s3:PutObject", {arn: {}}, _TLS)]
@@ -164,6 +177,8 @@ ASKED: Mapping[str, Callable[[Parameters], Iterable[Asked]]] = {
     "rds.DeleteDBInstance": _delete_instance,
     "rds.DeleteDBSnapshot": _delete_snapshot,
     "s3.GetObject": _get_object,
+    "s3.HeadObject": _head_object,
+    "s3.ListObjectsV2": _list_objects,
     "s3.PutObject": _put_object,
     "secretsmanager.GetSecretValue": _get_secret,
     "sns.Publish": _publish,
@@ -251,8 +266,7 @@ def policies_of(role_arn: str) -> list[dict[str, Any]]:
 def _denials_of(arn: str) -> list[dict[str, Any]]:
     """What the policy of a bucket, topic or queue denies to everybody, as a role's policy would."""
     if arn.startswith("arn:aws:s3:::"):
-        bucket = arn.removeprefix("arn:aws:s3:::").partition("/")[0]
-        text = client("s3").get_bucket_policy(Bucket=bucket)["Policy"]
+        text = _policy_of_bucket(arn.removeprefix("arn:aws:s3:::").partition("/")[0])
     elif arn.startswith("arn:aws:sns:"):
         text = client("sns").get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]
     elif arn.startswith("arn:aws:sqs:"):
@@ -264,6 +278,16 @@ def _denials_of(arn: str) -> list[dict[str, Any]]:
     if any(denial.pop("Principal") not in ("*", {"AWS": "*"}) for denial in denials):
         raise NotImplementedError(f"a denial to some in the policy of {arn}")
     return [{"Version": "2012-10-17", "Statement": denials}] if denials else []
+
+
+def _policy_of_bucket(bucket: str) -> str:
+    """Of one that is not the stack's there may be none."""
+    try:
+        return str(client("s3").get_bucket_policy(Bucket=bucket)["Policy"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
+            raise
+        return '{"Statement": []}'
 
 
 def _queue_attributes(url: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,12 @@ from unittest.mock import patch
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
+from local import calls
 from local.calls import Call
-from local.cloud import SOURCE, Cloud, Ending, embedded_cloud
+from local.cloud import REGION, SOURCE, Cloud, Ending, embedded_cloud
 from local.functions import Function
+from local.loads import CSV_BUCKET
+from ops.build import ROOT
 from tests.infra import cloudformation
 from tests.infra.authorisation import Authoriser
 from tests.infra.resources import client
@@ -22,8 +26,11 @@ from tests.infra.simulation import Simulator
 from tests.workflow.conftest import FAST, SMALL
 
 STACK = "tm-time-machine"
-OVERRIDES = {"TM_TLS_MODE": "disable"}
-"""The one thing that is not the template's: the servers on loopback have no certificate."""
+OVERRIDES = {"TM_TLS_MODE": "disable", "TM_LOAD_PART_MIB": "0.01"}
+"""What is not the template's: the servers on loopback have no certificate, files here are small."""
+
+LOADER_SECRET = "shop-loader"
+GRANTS = ROOT / "docs" / "security.md"
 
 Template = dict[str, Any]
 Synthesise = Callable[[Mapping[str, Any]], Template]
@@ -82,8 +89,14 @@ class Deployment:
 
 
 @contextlib.contextmanager
-def deployed(folder: Path, simulator: Simulator, synthesise: Synthesise) -> Iterator[Deployment]:
-    """A production source with a reader's secret, and the stack beside it in the same VPC."""
+def deployed(
+    folder: Path, simulator: Simulator, synthesise: Synthesise, *, loads: bool = False
+) -> Iterator[Deployment]:
+    """A production source with a reader's secret, and the stack beside it in the same VPC.
+
+    Args:
+        loads: whether the source is a target of loads too, with a login of its own for them.
+    """
     authoriser, made = Authoriser(simulator), list[Template]()
 
     def deploy(cloud: Cloud) -> None:
@@ -91,7 +104,15 @@ def deployed(folder: Path, simulator: Simulator, synthesise: Synthesise) -> Iter
         file = folder / "small.sql"
         file.write_text(SMALL, encoding="utf-8")
         assert not cloud.load(file).complaints
-        template = synthesise(_settings(cloud))
+        settings = _settings(cloud)
+        if loads:
+            group = settings["network"]["source_security_group_ids"]
+            settings["load"] = {
+                "buckets": [CSV_BUCKET],
+                "targets": [{"db_instance_id": SOURCE, "secret_arn": _create_loader(cloud)}],
+                "target_security_group_ids": group,
+            }
+        template = synthesise(settings)
         cloudformation.bootstrap(template)
         outputs = cloudformation.deploy(STACK, template)
         cloud.state_machine_arn = outputs["DrillMachine"]
@@ -105,9 +126,44 @@ def deployed(folder: Path, simulator: Simulator, synthesise: Synthesise) -> Iter
         # moto takes a denial whose condition does not hold for one that does; here the authoriser
         # answers for the policies of buckets too.
         patch.object(FakeBucket, "get_permission", return_value=PermissionResult.NEUTRAL),
+        patch.object(threading.Thread, "start", _start_as_function),
         embedded_cloud(tempo=FAST, retry_speed=5000, wait_speed=300, deploy=deploy) as cloud,
     ):
         yield Deployment(cloud, made[0], authoriser)
+
+
+_start = threading.Thread.start
+
+
+def _start_as_function(thread: threading.Thread) -> None:
+    """At AWS a thread that a function starts has the function's role; here it has to be told."""
+    state, role_arn = getattr(calls._inside, "state", ""), getattr(calls._inside, "role_arn", "")
+    if state:
+        run = thread.run
+
+        def run_as_function() -> None:
+            calls.enter_function(state, role_arn)
+            run()
+
+        thread.run = run_as_function  # type: ignore[method-assign]
+    _start(thread)
+
+
+def _create_loader(cloud: Cloud) -> str:
+    """The login that the documentation tells people to make, with its grants; its secret's ARN."""
+    client("s3").create_bucket(
+        Bucket=CSV_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    text = GRANTS.read_text(encoding="utf-8").split("## What a load's target gives")[1]
+    statements = text.split("```sql\n")[1].split("```")[0]
+    file = cloud.folder / "loader.sql"
+    file.write_text(statements.replace("'…'", "'of-the-loader'"), encoding="utf-8")
+    assert not cloud.load(file).complaints
+    login = {"username": "time_machine_loader", "password": "of-the-loader"}
+    answer = client("secretsmanager").create_secret(
+        Name=LOADER_SECRET, SecretString=json.dumps(login)
+    )
+    return str(answer["ARN"])
 
 
 def _settings(cloud: Cloud) -> dict[str, Any]:

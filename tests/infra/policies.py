@@ -16,6 +16,11 @@ LOGIN = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:shop-reader-Ab12Cd"
 LOGIN_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-1111-1111-1111-111111111111"
 STORAGE_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/22222222-2222-2222-2222-222222222222"
 
+TARGET, EXPORTS = "shop-staging", "shop-exports"
+TARGET_LOGIN = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:shop-writer-Ab12Cd"
+TARGET_LOGIN_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/44444444-4444-4444-4444-444444444444"
+EXPORTS_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/55555555-5555-5555-5555-555555555555"
+
 SETTINGS: dict[str, Any] = {
     "prefix": PREFIX,
     "nightly": [
@@ -34,6 +39,18 @@ SETTINGS: dict[str, Any] = {
         "vpc_id": "vpc-0123456789abcdef0",
         "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
         "source_security_group_ids": ["sg-0123456789abcdef0"],
+    },
+    "load": {
+        "buckets": [EXPORTS],
+        "bucket_key_arns": [EXPORTS_KEY],
+        "targets": [
+            {
+                "db_instance_id": TARGET,
+                "secret_arn": TARGET_LOGIN,
+                "secret_kms_key_arn": TARGET_LOGIN_KEY,
+            }
+        ],
+        "target_security_group_ids": ["sg-0123456789abcdef1"],
     },
 }
 """The context of the template that the simulation is run over."""
@@ -59,6 +76,12 @@ NAMES = Names(
     dead_letters_arn=f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters",
     subnet_group=f"{PREFIX}-quarantine-*",
     parameter_groups=f"{PREFIX}-quarantine-*",
+    load_buckets=(EXPORTS,),
+    load_bucket_key_arns=(EXPORTS_KEY,),
+    load_targets=(TARGET,),
+    load_secret_arns=(TARGET_LOGIN,),
+    load_secret_key_arns=(TARGET_LOGIN_KEY,),
+    load_machine_arn=f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:{PREFIX}-load",
     vpc=True,
 )
 
@@ -101,6 +124,9 @@ def from_data(names: Names = NAMES) -> Deployment:
     )
 
 
+_MACHINES = {"drill": "StateMachine", "load": "LoadMachine"}
+
+
 def from_template(template: Mapping[str, Any], own: Mapping[str, Any]) -> Deployment:
     """As CloudFormation would make it: all policies of each role, wherever they are attached.
 
@@ -113,9 +139,10 @@ def from_template(template: Mapping[str, Any], own: Mapping[str, Any]) -> Deploy
         for entry in _of_type(resources, "AWS::Lambda::Function").values()
         if "FunctionName" in entry["Properties"]
     }
-    (machine,) = _of_type(resources, "AWS::StepFunctions::StateMachine").values()
     roles = {name: functions[name]["Role"] for name in FUNCTIONS}
-    roles["StateMachine"] = machine["Properties"]["RoleArn"]
+    for entry in _of_type(resources, "AWS::StepFunctions::StateMachine").values():
+        name = entry["Properties"]["StateMachineName"]
+        roles[_MACHINES[name.removeprefix(f"{PREFIX}-")]] = entry["Properties"]["RoleArn"]
     for entry in _of_type(resources, "AWS::Scheduler::Schedule").values():
         target = entry["Properties"]["Target"]
         starts_drill = resolve(target["Arn"], resources).split(":")[2] == "states"
@@ -170,6 +197,9 @@ def _common() -> dict[str, str]:
         "source login": LOGIN,
         "login key": LOGIN_KEY,
         "storage key": STORAGE_KEY,
+        "target login": TARGET_LOGIN,
+        "target login key": TARGET_LOGIN_KEY,
+        "exports key": EXPORTS_KEY,
     }
 
 

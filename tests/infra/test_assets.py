@@ -15,6 +15,8 @@ import pytest
 
 from lambdas import errors
 from lambdas.domain.drill import Execution, decide, to_document
+from lambdas.domain.load import Load
+from lambdas.domain.load import to_document as to_load_document
 from lambdas.domain.request import parse
 from lambdas.settings import from_environment
 from ops.build import (
@@ -26,12 +28,13 @@ from ops.build import (
     build_layer,
     size_bytes,
 )
-from stacks.spec import BESIDE, WORKFLOW, FunctionSpec
+from stacks.spec import BESIDE, LOAD, WORKFLOW, FunctionSpec
 from tests.infra.conftest import Once, Template
 from tests.infra.lambda_runtime import Answer, copy_client, invoke
+from tests.infra.test_template import DEPLOYMENTS, Synthesised
 from tests.unit.conftest import ENVIRONMENT
 
-ALL = (*WORKFLOW, *BESIDE)
+ALL = (*WORKFLOW, *BESIDE, *LOAD)
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 NOBODY_LISTENS = "http://127.0.0.1:9"
 
@@ -49,23 +52,34 @@ on_linux = pytest.mark.skipif(
 # The workflow
 
 
-def test_the_definition_is_the_file_that_make_drill_runs_byte_for_byte(template: Template) -> None:
-    (machine,) = _of_type(template, "AWS::StepFunctions::StateMachine").values()
-    definition = machine["Properties"]["DefinitionString"]
-    assert definition.encode() == (ROOT / "statemachine" / "drill.asl.json").read_bytes()
+@pytest.fixture(scope="module")
+def loading(synthesised: Synthesised) -> Template:
+    """The template of a deployment that has everything: the load too."""
+    return synthesised("loading", DEPLOYMENTS["loading"])
 
 
-def test_every_placeholder_is_filled_and_nothing_else_is(template: Template) -> None:
-    (machine,) = _of_type(template, "AWS::StepFunctions::StateMachine").values()
-    placeholders = set(re.findall(r"\$\{(\w+)\}", machine["Properties"]["DefinitionString"]))
-    assert placeholders == set(machine["Properties"]["DefinitionSubstitutions"])
+@pytest.mark.parametrize("workflow", ["drill", "load"])
+def test_the_definition_is_the_file_that_runs_on_one_machine_byte_for_byte(
+    loading: Template, workflow: str
+) -> None:
+    definition = _machine(loading, workflow)["DefinitionString"]
+    assert definition.encode() == (ROOT / "statemachine" / f"{workflow}.asl.json").read_bytes()
 
 
-def test_a_state_is_filled_with_the_function_of_its_name(template: Template) -> None:
-    (machine,) = _of_type(template, "AWS::StepFunctions::StateMachine").values()
-    functions = _of_type(template, "AWS::Lambda::Function")
-    filled = machine["Properties"]["DefinitionSubstitutions"]
-    for spec in WORKFLOW:
+@pytest.mark.parametrize("workflow", ["drill", "load"])
+def test_every_placeholder_is_filled_and_nothing_else_is(loading: Template, workflow: str) -> None:
+    machine = _machine(loading, workflow)
+    placeholders = set(re.findall(r"\$\{(\w+)\}", machine["DefinitionString"]))
+    assert placeholders == set(machine["DefinitionSubstitutions"])
+
+
+@pytest.mark.parametrize(("workflow", "specs"), [("drill", WORKFLOW), ("load", LOAD)])
+def test_a_state_is_filled_with_the_function_of_its_name(
+    loading: Template, workflow: str, specs: tuple[FunctionSpec, ...]
+) -> None:
+    functions = _of_type(loading, "AWS::Lambda::Function")
+    filled = _machine(loading, workflow)["DefinitionSubstitutions"]
+    for spec in specs:
         logical, attribute = filled[spec.name]["Fn::GetAtt"]
         assert attribute == "Arn"
         assert functions[logical]["Properties"]["FunctionName"] == f"tm-{spec.name}"
@@ -74,8 +88,8 @@ def test_a_state_is_filled_with_the_function_of_its_name(template: Template) -> 
 # The asset
 
 
-def test_all_functions_share_one_asset_and_one_layer(template: Template) -> None:
-    functions = [it["Properties"] for it in _of_type(template, "AWS::Lambda::Function").values()]
+def test_all_functions_share_one_asset_and_one_layer(loading: Template) -> None:
+    functions = [it["Properties"] for it in _of_type(loading, "AWS::Lambda::Function").values()]
     assert {it["FunctionName"] for it in functions} == {f"tm-{spec.name}" for spec in ALL}
     assert len({json.dumps(it["Code"], sort_keys=True) for it in functions}) == 1
     assert len({json.dumps(it["Layers"]) for it in functions}) == 1
@@ -85,7 +99,8 @@ def test_the_asset_holds_production_code_only(tmp_path: Path) -> None:
     build_functions(tmp_path)
     files = [file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()]
     assert {file.parts[0] for file in files} == {"lambdas", "statemachine"}
-    assert [f.name for f in files if f.parts[0] == "statemachine"] == ["input.schema.json"]
+    schemas = {f.name for f in files if f.parts[0] == "statemachine"}
+    assert schemas == {"input.schema.json", "load.schema.json"}
     assert {file.suffix for file in files} - {".pyc"} == {".py", ".j2", ".json", ".pem"}
     compiled = {file.name.split(".")[-2] for file in files if file.suffix == ".pyc"}
     assert compiled <= {f"cpython-{PYTHON_VERSION.replace('.', '')}"}
@@ -123,10 +138,10 @@ def client(shared: Once) -> Path:
 
 @pytest.fixture
 def run(
-    asset: Path, layer: Path, client: Path, template: Template
+    asset: Path, layer: Path, client: Path, loading: Template
 ) -> Callable[[FunctionSpec, Any], Answer]:
     """Invoke a function with the handler and the variables of the template; AWS is out of reach."""
-    functions = _of_type(template, "AWS::Lambda::Function").values()
+    functions = _of_type(loading, "AWS::Lambda::Function").values()
 
     def run_function(spec: FunctionSpec, event: Any) -> Answer:
         (function,) = (
@@ -155,6 +170,11 @@ def test_a_handler_runs_and_tells_in_our_words_what_it_lacks(
         assert answer.kind == "response"
         assert answer.document["accepted"] is False
         assert "db_instance_id" in answer.document["outcome"]["headline"]
+        return
+    if spec.name == "PlanLoad":
+        assert answer.kind == "response"
+        assert answer.document["accepted"] is False
+        assert "target: is missing" in answer.document["cause"]
         return
     expected = errors.InvalidRequest if spec.name == "Sweep" else errors.ServiceUnavailable
     assert answer.kind == "error"
@@ -204,7 +224,8 @@ def test_the_layer_holds_every_locked_package_in_its_version(real_layer: Path) -
     installed = set()
     for metadata in (real_layer / "python").glob("*.dist-info/METADATA"):
         fields = dict(re.findall(r"^(Name|Version): (.+)$", metadata.read_text(), re.MULTILINE))
-        installed.add(f"{fields['Name'].lower().replace('_', '-')}=={fields['Version']}")
+        name = re.sub(r"[-_.]+", "-", fields["Name"].lower())
+        installed.add(f"{name}=={fields['Version']}")
     assert installed == locked
 
 
@@ -225,6 +246,16 @@ def _of_type(template: Template, kind: str) -> dict[str, Any]:
     return {name: it for name, it in template["Resources"].items() if it["Type"] == kind}
 
 
+def _machine(template: Template, workflow: str) -> dict[str, Any]:
+    """The properties of a workflow's state machine."""
+    (found,) = (
+        it["Properties"]
+        for it in _of_type(template, "AWS::StepFunctions::StateMachine").values()
+        if it["Properties"]["StateMachineName"] == f"tm-{workflow}"
+    )
+    return dict(found)
+
+
 def _environment(variables: Mapping[str, Any]) -> dict[str, str]:
     """The template's, with a text for each reference; keys that open nothing; no way to AWS."""
     return {
@@ -243,6 +274,9 @@ def _event(state: str) -> Any:
     if state == "PlanDrill":
         execution = {"id": _EXECUTION, "name": "1", "started_at": started_at}
         return {"execution": execution, "input": {"db_instance_id": 7}}
+    if state == "PlanLoad":
+        execution = {"id": _EXECUTION, "name": "1", "started_at": started_at}
+        return {"execution": execution, "input": {"bucket": "shop-exports", "table": "orders"}}
     if state == "Sweep":
         return {"dry_runn": True}
     if state == "ExportVerdict":
@@ -251,6 +285,8 @@ def _event(state: str) -> Any:
         return {"CodePipeline.job": job}
     return {
         "drill": _drill(),
+        "load": _load(started_at),
+        "part": {"number": 1},
         "now": started_at,
         "since": started_at,
         "batch": {"number": 1, "key": "batches/1.json"},
@@ -265,6 +301,23 @@ def _event(state: str) -> Any:
 
 
 _EXECUTION = "arn:aws:states:eu-central-1:123456789012:execution:tm-drill:1"
+
+
+def _load(started_at: str) -> dict[str, Any]:
+    return to_load_document(
+        Load(
+            id=_EXECUTION,
+            evidence="loads/shop-staging/2026/11/22/x",
+            db_instance_id="shop-staging",
+            database="shop",
+            started_at=started_at,
+            bucket="made-by-aws",
+            parts_key="loads/shop-staging/2026/11/22/x/parts.json",
+            parts=1,
+            streams=4,
+            to_survey=True,
+        )
+    )
 
 
 def _drill() -> dict[str, Any]:

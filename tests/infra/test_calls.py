@@ -2,7 +2,7 @@
 
 import pytest
 
-from stacks.permissions import FUNCTIONS, STATES, statements
+from stacks.permissions import FUNCTIONS, LOAD_STATES, STATES, statements
 from tests.infra.policies import NAMES
 from tests.workflow.test_failures import CALLS
 
@@ -18,6 +18,18 @@ BESIDE = [
     ("ExportVerdict", "codepipeline.PutJobFailureResult"),
 ]
 """The calls of the functions beside the workflow."""
+
+LOADING = [
+    *(
+        (function, call)
+        for function in ("PlanLoad", "LoadPart", "FinishLoad", "TidyLoad")
+        for call in ("rds.DescribeDBInstances", "secretsmanager.GetSecretValue")
+    ),
+    *((function, "s3.GetObject") for function in LOAD_STATES),
+    *((function, "s3.PutObject") for function in LOAD_STATES),
+    ("PlanLoad", "s3.ListBucket"),  # what ListObjectsV2 asks
+]
+"""The calls of a load's functions; the deployed load holds them against what is really called."""
 
 AT_TIMES = [
     ("PlanDrill", "rds.DescribeDBSnapshots"),  # for a named or the latest recovery point
@@ -35,7 +47,7 @@ BROUGHT_ALONG = {
         "secretsmanager:TagResource",
         "kms:DescribeKey",
     },
-    "s3:GetObject": {"s3:ListBucket"},
+    "s3:GetObject": {"s3:ListBucket", "kms:Decrypt"},
     "secretsmanager:GetSecretValue": {"kms:Decrypt"},
 }
 """What AWS asks of the caller of an action besides the action itself."""
@@ -57,7 +69,7 @@ RUNNING = {
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_do_what_it_does_and_no_more(function: str) -> None:
-    made = [*CALLS, *BESIDE, *AT_TIMES]
+    made = [*CALLS, *BESIDE, *LOADING, *AT_TIMES]
     calls = {operation.replace(".", ":") for state, operation in made if state == function}
     brought = {also for call in calls for also in BROUGHT_ALONG.get(call, ())}
     found = [entry for entry in statements(function, NAMES) if entry["Effect"] == "Allow"]
@@ -68,4 +80,5 @@ def test_a_function_may_do_what_it_does_and_no_more(function: str) -> None:
 
 def test_every_function_is_told_by_its_calls() -> None:
     assert {state for state, _ in CALLS} == set(STATES)
-    assert {state for state, _ in BESIDE} == set(FUNCTIONS) - set(STATES)
+    assert {state for state, _ in LOADING} == set(LOAD_STATES)
+    assert {state for state, _ in BESIDE} == set(FUNCTIONS) - {*STATES, *LOAD_STATES}

@@ -120,7 +120,7 @@ def test_every_function_of_the_workflow_ran_in_its_own_role(
     roles = {it.call.state: it.call.role_arn for it in night.answers if it.call.state}
     machine = {it.call.role_arn for it in night.answers if it.call.operation == "lambda.Invoke"}
     assert night.ran == {f"tm-{spec.name}" for spec in WORKFLOW}
-    assert roles == {function: _role_of(function) for function in night.ran}
+    assert roles == {function: role_of(function) for function in night.ran}
     assert len({*roles.values(), *machine}) == len(WORKFLOW) + 1
 
 
@@ -174,12 +174,12 @@ def test_every_permission_is_needed_by_a_night_or_has_a_reason(
     stack: Deployment, night: Night
 ) -> None:
     """Each statement taken away in turn: the same calls are then no longer all allowed."""
-    names = {_role_of(f"tm-{spec.name}"): spec.name for spec in WORKFLOW}
+    names = {role_of(f"tm-{spec.name}"): spec.name for spec in WORKFLOW}
     roles = {it.call.role_arn for it in night.answers}
     unneeded = {
         (names.get(role, ""), sid)
         for role in roles
-        for sid in _unneeded(stack, role, night.answers)
+        for sid in unneeded_by(stack, role, night.answers)
     }
     explained = {it for it in unneeded if it in NOT_OF_A_NIGHT or it[1] in NOT_OF_A_NIGHT}
     assert unneeded - explained == set()
@@ -187,7 +187,8 @@ def test_every_permission_is_needed_by_a_night_or_has_a_reason(
     assert {why for why in NOT_OF_A_NIGHT if why not in unneeded and why not in sids} == set()
 
 
-def _unneeded(stack: Deployment, role: str, answers: list[Answer]) -> Iterator[str]:
+def unneeded_by(stack: Deployment, role: str, answers: list[Answer]) -> Iterator[str]:
+    """The statements of a role without which all its calls would have been allowed."""
     policies = policies_of(role)
     statements = [it for policy in policies for it in policy["Statement"]]
     mine = [it for it in answers if it.call.role_arn == role]
@@ -263,7 +264,7 @@ def test_a_role_trusts_the_one_service_that_it_is_for(deployment: Deployment) ->
         condition = None if service == "lambda.amazonaws.com" else of_this_account
         assert statement.get("Condition") == condition, service
     functions = [f"tm-{spec.name}" for spec in (*WORKFLOW, *BESIDE)]
-    roles = {_role_of(name) for name in functions}
+    roles = {role_of(name) for name in functions}
     assert len(roles) == len(functions)
     assert {trusted.pop(role) for role in roles} == {"lambda.amazonaws.com"}
     machine = client("stepfunctions").describe_state_machine(
@@ -345,11 +346,12 @@ def test_the_verdict_is_exported_to_a_pipeline_under_its_own_role(
         pipeline.assert_no_pending_responses()
     assert "FunctionError" not in answer
     assert [it.asked.action for it in deployment.authoriser.answers] == ["states:DescribeExecution"]
-    assert deployment.may(_role_of(function), "codepipeline.PutJobSuccessResult", {}) == ""
+    assert deployment.may(role_of(function), "codepipeline.PutJobSuccessResult", {}) == ""
     assert deployment.authoriser.denials() == []
 
 
-def _role_of(function: str) -> str:
+def role_of(function: str) -> str:
+    """The ARN of a function's role."""
     found = client("lambda").get_function_configuration(FunctionName=function)
     return str(found["Role"])
 

@@ -15,6 +15,8 @@ from lambdas.domain.naming import drill_name
 from stacks.permissions import (
     FUNCTIONS,
     IN_VPC,
+    LOAD_ROLES,
+    LOAD_STATES,
     ROLES,
     STATES,
     Names,
@@ -23,7 +25,7 @@ from stacks.permissions import (
     table,
     too_long,
 )
-from stacks.spec import BESIDE, WORKFLOW
+from stacks.spec import BESIDE, LOAD, WORKFLOW
 from tests.infra.cases import Case, cases, circumstances, context_of, resource_of, tags_of, things
 from tests.infra.policies import (
     NAMES,
@@ -250,8 +252,9 @@ def test_a_condition_goes_by_keys_that_aws_sets(simulator: Simulator, role: str)
 
 def test_the_roles_are_those_of_the_functions() -> None:
     assert [spec.name for spec in WORKFLOW] == list(STATES)
-    assert [spec.name for spec in (*WORKFLOW, *BESIDE)] == list(FUNCTIONS)
-    assert [spec.name for spec in WORKFLOW if spec.in_vpc] == list(IN_VPC)
+    assert [spec.name for spec in LOAD] == list(LOAD_STATES)
+    assert [spec.name for spec in (*WORKFLOW, *BESIDE, *LOAD)] == list(FUNCTIONS)
+    assert [spec.name for spec in (*WORKFLOW, *LOAD) if spec.in_vpc] == list(IN_VPC)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -310,7 +313,7 @@ def test_the_template_has_these_roles_and_no_other(
 ) -> None:
     for name, context, count in (
         ("permissions", SETTINGS, len(ROLES) - 1),  # all but the flow log's
-        ("own-network", OWN_NETWORK, len(ROLES)),
+        ("own-network", OWN_NETWORK, len(ROLES) - len(LOAD_ROLES)),
     ):
         kinds = [entry["Type"] for entry in synthesised(name, context)["Resources"].values()]
         assert kinds.count("AWS::IAM::Role") == count

@@ -11,6 +11,7 @@ from lambdas.domain import notice, ownership
 from lambdas.domain.verdict import Verdict
 from stacks.permissions.names import RESTORABLE
 from tests.infra.conftest import ROOT
+from tests.infra.test_template import DEPLOYMENTS, Synthesised
 
 TEXT = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 HEADINGS = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
@@ -25,13 +26,16 @@ def section(heading: str) -> str:
     return re.split(r"\n##+ ", TEXT.split(f"\n### {heading}\n")[1])[0]
 
 
-def test_each_alarm_has_its_section_with_the_four_answers(template: dict[str, Any]) -> None:
+def test_each_alarm_has_its_section_with_the_four_answers(
+    template: dict[str, Any], synthesised: Synthesised
+) -> None:
+    loading = synthesised("loading", DEPLOYMENTS["loading"])
     names = {
         resource["Properties"]["AlarmName"].removeprefix("tm-").split("-")[0]
-        for resource in template["Resources"].values()
+        for resource in (*template["Resources"].values(), *loading["Resources"].values())
         if resource["Type"] == "AWS::CloudWatch::Alarm"
     }
-    assert {"DrillFailed", "NoPassedDrill", "CopyOverdue", "CleanupFailed"} <= names
+    assert {"DrillFailed", "NoPassedDrill", "CopyOverdue", "CleanupFailed", "LoadFailed"} <= names
     for name in names:
         for part in ("What happened", "Look here first", "What to do", "Escalate"):
             assert f"**{part}" in section(name), name

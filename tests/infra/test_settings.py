@@ -16,10 +16,16 @@ LONG = [
     {"name": f"n{n}", "database": "shop", "sql": "SELECT " + "1" * 2000, "expect": "> 0"}
     for n in range(60)
 ]
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "vpc_id": "vpc-0123456789abcdef0",
     "subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
     "source_security_group_ids": ["sg-0123456789abcdef0"],
+}
+TARGET = {"db_instance_id": "shop-staging", "secret_arn": SECRET}
+LOAD: dict[str, Any] = {
+    "buckets": ["shop-exports"],
+    "targets": [TARGET],
+    "target_security_group_ids": ["sg-0123456789abcdef1"],
 }
 
 
@@ -101,6 +107,8 @@ BAD: list[tuple[str, Any]] = [
     ("network", {"cidr": "127.0.0.0/16"}),
     ("network", {"cidr": "8.8.0.0/16"}),
     ("network", {**GIVEN, "cidr": "10.0.0.0/24"}),
+    ("load", []),
+    ("load", LOAD),
     ("postgres_majors", []),
     ("postgres_majors", ["16"]),
     ("postgres_majors", [9]),
@@ -173,6 +181,66 @@ def test_a_secret_needs_the_way_to_its_source() -> None:
     baseline = [night(input={"baseline": "exact"})]
     settings = from_context(context(sources=sources, network=GIVEN, nightly=baseline))
     assert not settings.network.is_ours
+
+
+def test_a_load_goes_to_named_instances_in_their_own_network() -> None:
+    settings = from_context(context(load=LOAD, network=GIVEN))
+    assert [target.db_instance_id for target in settings.load.targets] == ["shop-staging"]
+    assert settings.load.ports == (5432,)
+    assert not from_context(context()).load.is_wanted
+    with pytest.raises(BadSettings, match=r"load\.targets: a network of our own can't reach them"):
+        from_context(context(load=LOAD))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"buckets": None}, "buckets: is missing; it is the S3 buckets that may be read"),
+        ({"targets": None}, "targets: is missing; it is the instances"),
+        ({"target_security_group_ids": None}, "target_security_group_ids: is missing"),
+        (
+            {"targets": [TARGET, {**TARGET, "db_instance_id": "SHOP-staging"}]},
+            r"targets\[1\]\.db_instance_id: shop-staging is listed twice",
+        ),
+        (
+            {"targets": [{**TARGET, "db_instance_id": "tm-shop"}]},
+            r"targets\[0\]\.db_instance_id: tm-shop starts with the prefix of our own copies",
+        ),
+        (
+            {"bucket_key_arns": [KEY.replace("central", "west")]},
+            r"targets\[0\]\.secret_arn, load\.bucket_key_arns\[0\]: are not all of one region",
+        ),
+    ],
+)
+def test_what_a_load_lacks_or_contradicts_is_told(change: dict[str, Any], told: str) -> None:
+    load = {key: value for key, value in {**LOAD, **change}.items() if value is not None}
+    with pytest.raises(BadSettings, match=f"load.{told}"):
+        from_context(context(load=load, network=GIVEN))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"buckets": []},
+        {"buckets": ["Shop"]},
+        {"buckets": ["shop..exports"]},
+        {"buckets": ["10.0.0.1"]},
+        {"buckets": ["shop-exports\n"]},
+        {"buckets": ["shop/*"]},
+        {"bucket_key_arns": ["alias/exports"]},
+        {"targets": []},
+        {"targets": [{"db_instance_id": "shop-staging"}]},
+        {"targets": [{"secret_arn": SECRET}]},
+        {"targets": [{**TARGET, "port": 80}]},
+        {"targets": [{**TARGET, "secret_arn": "shop-writer"}]},
+        {"targets": [{**TARGET, "pasword": "x"}]},
+        {"target_security_group_ids": ["default"]},
+        {"bucket": "x"},
+    ],
+)
+def test_a_bad_part_of_a_load_is_refused_with_its_key(change: dict[str, Any]) -> None:
+    with pytest.raises(BadSettings, match=f"refused: load.{next(iter(change))}"):
+        from_context(context(load={**LOAD, **change}, network=GIVEN))
 
 
 def test_nights_that_would_fill_the_quota_are_refused() -> None:

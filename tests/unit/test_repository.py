@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from lambdas.checks import CHECKS
+from lambdas.domain import load_request
+from lambdas.domain.load_request import SCHEMA_FILE as LOAD_SCHEMA_FILE
 from lambdas.domain.request import SCHEMA_FILE, structural_faults
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +20,14 @@ def test_the_readme_lists_the_fields_of_the_input_schema() -> None:
     section = README.split("## What a drill takes as input")[1].split("\n## ")[0]
     listed = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
     assert listed == list(json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))["properties"])
+
+
+def test_the_readme_lists_the_fields_of_a_load_with_their_meaning() -> None:
+    section = README.split("## Load CSV")[1].split("\n## ")[0]
+    found = re.findall(r"^\| `(\w+)` \| (.*?) \| ", section, re.MULTILINE)
+    fields = json.loads(LOAD_SCHEMA_FILE.read_text(encoding="utf-8"))["properties"]
+    wanted = [*fields.items(), *fields["format"]["properties"].items()]
+    assert found == [(name, field["description"]) for name, field in wanted]
 
 
 def test_the_readme_lists_the_checks() -> None:
@@ -33,6 +43,11 @@ def test_what_the_readme_links_to_is_there() -> None:
 @pytest.mark.parametrize("file", sorted((ROOT / "statemachine" / "examples").glob("*.json")))
 def test_each_example_is_a_legal_input(file: Path) -> None:
     assert structural_faults(json.loads(file.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "statemachine" / "load-examples").glob("*.json")))
+def test_each_example_of_a_load_is_a_legal_input(file: Path) -> None:
+    assert load_request.faults(json.loads(file.read_text(encoding="utf-8"))) == []
 
 
 def imports_of(file: Path) -> set[str]:

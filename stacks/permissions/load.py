@@ -1,0 +1,97 @@
+"""Loads: they read the buckets of the settings and write into PostgreSQL, nothing else.
+
+No role of a load changes anything in RDS or in a bucket that is loaded from.
+"""
+
+from lambdas.domain import documents
+from stacks.permissions import evidence, rds, secrets
+from stacks.permissions.evidence import LOADED, LOADS, REASONS, REJECTS, STRETCHES
+from stacks.permissions.names import Grant, Names
+
+_PLAN = (documents.LOAD, documents.REQUEST)
+
+
+def plan_load(names: Names) -> list[Grant]:
+    """Look at objects and tables; write the plan."""
+    return [
+        *_reach_target(names),
+        *_read_objects(names),
+        evidence.write(names, *_PLAN, documents.PARTS, of=LOADS),
+    ]
+
+
+def survey_part(names: Names) -> list[Grant]:
+    """Read a part; it knows no database."""
+    return [
+        *_read_objects(names),
+        *evidence.read(names, *_PLAN, STRETCHES, of=LOADS),
+        evidence.write(names, STRETCHES, LOADED, of=LOADS),
+    ]
+
+
+def load_part(names: Names) -> list[Grant]:
+    """Read a part and copy it."""
+    return [
+        *_reach_target(names),
+        *_read_objects(names),
+        *evidence.read(names, *_PLAN, STRETCHES, REASONS, of=LOADS),
+        evidence.write(names, LOADED, REJECTS, REASONS, of=LOADS),
+    ]
+
+
+def finish_load(names: Names) -> list[Grant]:
+    """Move the rows by what the parts wrote down."""
+    return [
+        *_reach_target(names),
+        *evidence.read(names, *_PLAN, LOADED, of=LOADS),
+        evidence.write(names, documents.RESULT, of=LOADS),
+    ]
+
+
+def tidy_load(names: Names) -> list[Grant]:
+    """Drop the staging tables of the plan, and keep the result that a lost function could not."""
+    return [
+        *_reach_target(names),
+        *evidence.read(names, documents.LOAD, LOADED, documents.RESULT, of=LOADS),
+        evidence.write(names, documents.RESULT, of=LOADS),
+    ]
+
+
+def _reach_target(names: Names) -> list[Grant]:
+    targets = tuple(f"db:{target}" for target in names.load_targets)
+    return [
+        rds.describe(names, *targets, why="where the target answers"),
+        *secrets.read_target_login(names),
+    ]
+
+
+def _read_objects(names: Names) -> list[Grant]:
+    buckets = tuple(names.s3(bucket) for bucket in names.load_buckets)
+    read = Grant(
+        "ReadObjects",
+        ("s3:GetObject",),
+        tuple(f"{bucket}/*" for bucket in buckets),
+        "the objects to load; S3 asks it for a HeadObject too",
+    )
+    listing = Grant(
+        "ListObjects",
+        ("s3:ListBucket",),
+        buckets,
+        "everything under a prefix; and without it S3 answers AccessDenied for a key that is not"
+        " there",
+    )
+    return [read, listing, *_decrypt_objects(names)]
+
+
+def _decrypt_objects(names: Names) -> list[Grant]:
+    if not names.load_bucket_key_arns:
+        return []
+    return [
+        Grant(
+            "DecryptObjects",
+            ("kms:Decrypt",),
+            names.load_bucket_key_arns,
+            "S3 decrypts as its caller; only through it, hence only objects",
+            {"StringEquals": {"kms:ViaService": names.via("s3")}},
+        )
+    ]
