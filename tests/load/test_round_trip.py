@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import psycopg2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 
@@ -177,6 +177,7 @@ def test_the_line_of_a_bad_row_is_its_last_one(
     loads: Loads, rows: list[Row], bad: int, ending: str, size: int, fault: bytes
 ) -> None:
     """Held against what a real server says: its own count is another one."""
+    assume(all(b != "\n\r" for _, b in rows))  # what the table's own check refuses
     good = [written([row], "") for row in rows]
     at = bad % (len(good) + 1)
     with_fault = [*good[:at], fault, *good[at:], b""]
