@@ -1,9 +1,10 @@
 """A PostgreSQL server: bounded connections, composed SQL, errors without a row's value."""
 
 import hashlib
+import io
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -139,7 +140,10 @@ class Session:
         """
         with self._connection.cursor() as cursor:
             try:
-                cursor.copy_expert(statement, feed, FEED_BYTES)
+                # A session that is ended in the middle makes psycopg2 print the server's message,
+                # row and all, besides raising it.
+                with redirect_stderr(io.StringIO()):
+                    cursor.copy_expert(statement, feed, FEED_BYTES)
             except psycopg2.Error as error:
                 if feed.error is not None:
                     raise feed.error from None
@@ -224,11 +228,16 @@ _PLACE = r"^COPY {}, line (\d+)(?:, column (.*?))?(?:: \"|: null input|$)"
 qty: "…"``. What stands after the colon is the value, and is dropped."""
 
 
+_OF_A_ROW = ("22", "23", "P0")
+"""Classes of what is wrong with a row: data, constraint, a trigger's own. A cancelled statement or
+a full disk carries a line too, and says nothing of the row in it."""
+
+
 def _copy_error(error: psycopg2.Error, relation: str, doing: str) -> TimeMachineError:
     code = error.pgcode
     pattern = _PLACE.replace("{}", re.escape(relation))
     place = re.search(pattern, error.diag.context or "", re.MULTILINE | re.DOTALL)
-    if code is None or place is None:
+    if code is None or place is None or not code.startswith(_OF_A_ROW):
         return _in_our_words(error, doing)
     column = place[2] or error.diag.column_name or ""
     return RowRefused(code, _condition(code), doing, int(place[1]), column)

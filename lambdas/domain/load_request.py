@@ -107,6 +107,11 @@ def _contradictions(document: Mapping[str, Any]) -> list[str]:
         told.append("format.delimiter: must not be the quote")
     if form.delimiter in form.null or form.quote in form.null:
         told.append("format.null: must hold neither the delimiter nor the quote")
+    if form.escape != form.quote and document.get("max_errors"):
+        told.append(
+            "max_errors: rows can't be told apart where another character escapes the quote; leave"
+            " it out, or double the quotes"
+        )
     if form.delimiter == form.escape:
         told.append("format.escape: must not be the delimiter")
     if not form.header and "columns" not in document and document.get("create_table") == "infer":

@@ -52,6 +52,9 @@ def faults(
         generated: those of the table that PostgreSQL computes.
         required: those of the table that may not be NULL and have no default.
     """
+    if not any(name in columns or name in generated for name in names):
+        # Perhaps it is no header: what it holds may be data, and is not told.
+        return ["the first row names no column of the table; is there a header?"]
     twice = [name for name, count in Counter(names).items() if count > 1]
     computed = [name for name in names if name in generated]
     extra = [name for name in names if name not in columns and name not in generated]

@@ -54,8 +54,20 @@ def plan(session: Session, request: LoadRequest, part_bytes: int) -> LoadPlan:
         parts += _parts(head, request, len(parts) + 1, targets.index(target), part_bytes)
     if len(parts) > MOST_PARTS:
         raise InvalidRequest([f"prefix: {len(parts)} parts are too many; at most {MOST_PARTS}"])
-    direct = request.rules.on_conflict == "error" and request.rules.max_errors == 0
+    if request.per_object:
+        _refuse_shared_tables(targets, len(heads))
+    rules = request.rules
+    # TRUNCATE keeps every reader waiting until its transaction ends: not for as long as a COPY.
+    direct = rules.on_conflict == "error" and rules.max_errors == 0 and not rules.truncate_first
     return LoadPlan(tuple(targets), tuple(parts), at_once=len(parts) == 1 and direct)
+
+
+def _refuse_shared_tables(targets: Sequence[Target], objects_found: int) -> None:
+    tables = {(target.schema, target.table) for target in targets}
+    if len(tables) < objects_found:
+        raise InvalidRequest(
+            ["table: {name} comes to the same table for several objects; give each its own name"]
+        )
 
 
 def look(version: ObjectVersion, request: LoadRequest) -> Head:

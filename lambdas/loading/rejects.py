@@ -27,6 +27,10 @@ class Block:
     first_line: int
 
 
+REJECTED_BYTES = 16 << 20
+"""They are kept in memory until the part is through."""
+
+
 class _Bytes(io.BytesIO):
     """A feed that can't fail."""
 
@@ -53,12 +57,19 @@ def copy_leaving_out(
     """
     statement, count = copy_statement(into, columns, form, with_header=False), 0
     for whole in blocks(feed, form, first_line):
+        _refuse_lone_returns(whole, form, where)
         block = whole
         if with_header:
             rejects.header, block = _without_header(whole, form)
             with_header = False
         count += _copy_block(session, statement, into, columns, form, block, rejects, where, most)
     return count
+
+
+def _refuse_lone_returns(block: Block, form: CsvFormat, where: str) -> None:
+    r"""COPY takes ``\r`` alone for the end of a row too; here no row could be left out then."""
+    if row_start(block.data, form.cut_quote, inside=False) == NOT_FOUND and b"\r" in block.data:
+        raise BadData(f"{where}: the rows do not end with a newline; load it without max_errors")
 
 
 def _without_header(block: Block, form: CsvFormat) -> tuple[bytes, Block]:
@@ -108,6 +119,9 @@ def _copy_block(
                 raise BadData(f"{reason}; {most} bad rows were allowed") from None
         rejects.lines.append(reason)
         rejects.rows.append(data[begin:end])
+        if sum(map(len, rejects.rows)) > REJECTED_BYTES:
+            limit = REJECTED_BYTES >> 20
+            raise BadData(f"{reason}; the bad rows are more than {limit} MiB together")
         if begin:
             count += _try(session, statement, into, data[:begin], where)
         line += data.count(b"\n", 0, end)

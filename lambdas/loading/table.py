@@ -28,7 +28,7 @@ SELECT a.attname
 FROM pg_catalog.pg_index i
 JOIN LATERAL pg_catalog.unnest(i.indkey) WITH ORDINALITY k(attnum, place) ON true
 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-WHERE i.indrelid = %s AND i.indisprimary
+WHERE i.indrelid = %s AND i.indisprimary AND k.place <= i.indnkeyatts
 ORDER BY k.place
 """
 _PARSE = "SELECT pg_catalog.parse_ident(%s)"

@@ -21,7 +21,8 @@ def test_the_header_may_stand_in_any_order(loads: Loads) -> None:
         ("id,id,note", "names twice: id"),
         ("id,twice", "PostgreSQL generates and nobody can load: twice"),
         ("note", "needs and the data do not bring: id"),
-        ("ID", "that the table does not have: ID"),
+        ("id,ID", "that the table does not have: ID"),
+        ("4711,Jane", "the first row names no column of the table; is there a header?"),
         ("id," + "x" * 100, "does not have: " + "x" * 63 + "…"),
         ("id,a\0b", "the header holds a zero byte"),
     ],
@@ -34,6 +35,7 @@ def test_what_does_not_fit_is_named(loads: Loads, header: str, said: str) -> Non
     loads.put(header.encode() + b"\n")
     cause = loads.step_through()
     assert said in cause
+    assert "Jane" not in cause
     assert "s3://shop-exports/data.csv" in cause
 
 
