@@ -144,6 +144,8 @@ def _finish(
     if log is not None:
         _keep(cloud, evidence, folder, log)
     console.print(f"Report: {folder / 'report.json'} and {folder / 'report.html'}", soft_wrap=True)
+    if report["kept"]:
+        console.print("The embedded cloud ends here, and the copy that was kept with it.")
     if damage is not None and report["verdict"] != damage.verdict:
         console.print(
             f"DAMAGE={damage.name} was done, and this input does not look for it: it takes the"

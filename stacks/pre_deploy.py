@@ -90,7 +90,7 @@ class PreDeployStage(Construct):
 
         Args:
             mode: ``snapshot``, the fast gate: snapshot, tag and wait. ``drill``: restore and
-                verify too.
+                verify too. ``restore``: keep the verified copy as well, for later stages.
             stage_name: also the namespace of the variables.
             options: further fields of the execution input, such as ``retention_days``.
 

@@ -95,17 +95,23 @@ class Instance:
     execution: str
     status: str
     protected: bool
+    kept: str = ""
+
+    def tag_list(self) -> list[dict[str, str]]:
+        more = [{"Key": "time-machine:kept", "Value": self.kept}] if self.kept else []
+        return [*self.made.tag_list("copy"), *more]
 
     def described(self) -> dict[str, Any]:
         return {
             "DBInstanceIdentifier": self.made.name,
             "DBInstanceStatus": self.status,
             "DeletionProtection": self.protected,
-            "TagList": self.made.tag_list("copy"),
+            "TagList": self.tag_list(),
         }
 
     def must_go(self) -> bool:
-        over = self.made.expires_in <= timedelta(0) or self.execution == "over"
+        kept = self.kept == "yes"
+        over = self.made.expires_in <= timedelta(0) or (self.execution == "over" and not kept)
         going = self.status in ("deleting", "delete-precheck")
         return self.made.ours and over and not going and not self.protected
 
@@ -193,6 +199,7 @@ INSTANCES = st.builds(
     execution=st.sampled_from(["running", "over", "unknown"]),
     status=_mostly("available", "creating", "stopped", "failed", "deleting", "delete-precheck"),
     protected=st.sampled_from([False, False, False, True]),
+    kept=st.sampled_from(["", "", "yes", "no"]),
 )
 SNAPSHOTS = st.builds(
     Snapshot,

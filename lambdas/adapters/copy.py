@@ -4,9 +4,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from lambdas.adapters.postgres import Server, Session, connect
+from lambdas.adapters.postgres import Session, connect
 from lambdas.adapters.rds import Rds
-from lambdas.adapters.secrets import read_credentials
+from lambdas.adapters.server import server_at
 from lambdas.domain import ownership
 from lambdas.domain.ownership import Owner, tags_of
 from lambdas.errors import ResourceBusy
@@ -54,13 +54,7 @@ def copy_sessions(
         seconds: what is left for work when a session is opened; no statement of it takes longer,
             so that a slow one ends in a finding and not in the end of the function.
     """
-    server = Server(
-        host=address.host,
-        port=address.port,
-        credentials=read_credentials(address.secret_arn),
-        tls_mode=settings.tls_mode,
-        tls_ca_file=settings.tls_ca_file,
-    )
+    server = server_at(address.host, address.port, address.secret_arn, settings)
 
     def open_session(database: str) -> AbstractContextManager[Session]:
         limit = max(1.0, min(seconds(), STATEMENT_SECONDS))

@@ -8,7 +8,7 @@ from lambdas.adapters.aws import client, errors_in_our_words
 from lambdas.domain import ownership
 from lambdas.domain.ownership import Owner, tags_of
 from lambdas.domain.phases import DELETING
-from lambdas.errors import NameTaken, NotFound
+from lambdas.errors import NameTaken, NotFound, RequestRefused
 
 Tags = Mapping[str, str]
 
@@ -172,6 +172,27 @@ class Rds:
                 ManageMasterUserPassword=True,
                 ApplyImmediately=True,
             )
+
+    def keep_copy(self, owner: Owner, copy_id: str, tags: Tags) -> dict[str, Any]:
+        """Tag the copy so that it outlives its drill; a second call changes nothing.
+
+        Returns:
+            The ``DBInstance`` as it stands after that.
+
+        Raises:
+            NotOurs: another made the instance.
+            RequestRefused: it can't be kept: it is going, or has no master secret of its own.
+        """
+        instance = self.instance(copy_id)
+        ownership.require_ours(owner, ownership.ROLE_COPY, copy_id, tags_of(instance))
+        with errors_in_our_words(f"keeping the copy {copy_id}"):
+            self._client.add_tags_to_resource(
+                ResourceName=instance["DBInstanceArn"], Tags=_tag_list(tags)
+            )
+        kept = self.instance(copy_id)
+        if kept["DBInstanceStatus"] in DELETING or not kept.get("MasterUserSecret"):
+            raise RequestRefused(f"the copy {copy_id} is {kept['DBInstanceStatus']}: not kept")
+        return kept
 
     def delete_copy(self, owner: Owner, copy_id: str) -> None:
         """Ask RDS to delete the copy; one that is gone or going is left alone.

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from lambdas.domain import ownership
+from lambdas.domain.naming import drill_name_pattern
 from lambdas.domain.request import RECOVERY_LATEST, Request, latest
 from lambdas.settings import Settings
 
@@ -75,7 +76,7 @@ def may_restore(snapshot: Snapshot, source: str, settings: Settings) -> bool:
     ours = (
         tags.get(ownership.STACK) == settings.stack
         and tags.get(ownership.ROLE) == ownership.ROLE_SNAPSHOT
-        and fnmatchcase(name, f"{settings.prefix}-*-????????-??????-??????")
+        and fnmatchcase(name, drill_name_pattern(settings.prefix))
     )
     daily = fnmatchcase(name, f"rds:{source}-????-??-??-??-??")
     return ours or daily or tags.get(ownership.RESTORABLE) == ownership.RESTORABLE_YES

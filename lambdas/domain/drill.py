@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdas.domain import naming, ownership
 from lambdas.domain.ownership import Owner
-from lambdas.domain.request import MODE_DRILL, Request, effective_baseline
+from lambdas.domain.request import MODE_SNAPSHOT, Request, effective_baseline
 from lambdas.settings import Settings
 
 
@@ -22,7 +22,12 @@ class Execution:
 
 @dataclass(frozen=True)
 class Drill:
-    """What the states pass on. Times are UTC text; ``target`` is where the copy is restored."""
+    """What the states pass on. Times are UTC text; ``target`` is where the copy is restored.
+
+    Attributes:
+        copy_expires_at: of a copy that is not kept: when the sweeper ends what is left of it.
+        keep_hours: of one that is, from its verdict on; 0 in a mode that keeps none.
+    """
 
     id: str
     execution: str
@@ -42,6 +47,7 @@ class Drill:
     retention_days: int
     copy_id: str
     copy_expires_at: str
+    keep_hours: float
     tags: Mapping[str, str]
     target: Mapping[str, Any]
     engine_version: str
@@ -112,6 +118,7 @@ def decide(
         copy_expires_at=ownership.utc_text(
             deadline_at + timedelta(minutes=settings.teardown_minutes)
         ),
+        keep_hours=request.keep_hours,
         tags=dict(request.tags),
         target=_target(request, instance, settings, engine_version),
         engine_version=engine_version,
@@ -120,7 +127,7 @@ def decide(
 
 def target_faults(request: Request, settings: Settings, engine_version: str) -> list[str]:
     """A copy without a quarantine parameter group would wake up with the source's jobs."""
-    if request.mode != MODE_DRILL or request.restore.get("parameter_group"):
+    if request.mode == MODE_SNAPSHOT or request.restore.get("parameter_group"):
         return []
     if settings.parameter_group(engine_version):
         return []

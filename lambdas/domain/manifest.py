@@ -23,6 +23,7 @@ _PHASES = {
     "SecureInstance": "secure",
     "PlanVerification": "verify",
     "JudgeDrill": "judge",
+    "KeepInstance": "keep",
     "DeleteInstance": "teardown",
 }
 """The phase that begins when a state is first entered; it lasts until the next one begins."""
@@ -54,6 +55,7 @@ def build(
     marks: Mapping[str, str],
     snapshot: Mapping[str, Any] | None,
     cleanup: Mapping[str, Any],
+    kept: Mapping[str, Any] | None,
     now: datetime,
 ) -> dict[str, Any]:
     """The manifest.
@@ -62,13 +64,15 @@ def build(
         judgement: the final one, with the teardown in it.
         snapshot: what CheckSnapshot last saw, None when there was none.
         cleanup: ``done`` and ``detail``.
+        kept: of a copy that stays, ``copy_id``, ``host``, ``port``, ``secret_arn`` and
+            ``expires_at``; None when none does.
     """
     spent = durations(marks, now)
     restored = "SecureInstance" in marks
     return {
         "format": FORMAT,
         "verdict": judgement.verdict,
-        "headline": headline(drill, judgement),
+        "headline": headline(drill, judgement, kept),
         "reasons": list(judgement.reasons),
         "drill": asdict(drill),
         "snapshot": dict(snapshot) if snapshot else None,
@@ -77,11 +81,12 @@ def build(
         "totals": _totals(judgement),
         "results": [asdict(result) for result in judgement.results],
         "cleanup": dict(cleanup),
+        "kept": dict(kept) if kept else None,
         "finished_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
 
 
-def headline(drill: Drill, judgement: Judgement) -> str:
+def headline(drill: Drill, judgement: Judgement, kept: Mapping[str, Any] | None = None) -> str:
     """One sentence for the console, a phone and the top of the report."""
     if judgement.verdict is Verdict.PASSED:
         if drill.mode == MODE_SNAPSHOT:
@@ -96,6 +101,7 @@ def headline(drill: Drill, judgement: Judgement) -> str:
             f"{totals['databases']:,} databases were read, {totals['proven']:,} counts are proven "
             f"equal to the source, {totals['consistent']:,} consistent with it, "
             f"{totals['not compared']:,} not compared."
+            + (f" The copy {kept['copy_id']} is kept until {kept['expires_at']}." if kept else "")
         )
     first = judgement.reasons[0] if judgement.reasons else "no reason was recorded"
     more = len(judgement.reasons) - 1

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.domain.request import MODE_DRILL
+from lambdas.domain.request import MODE_SNAPSHOT
 from lambdas.domain.verdict import Verdict
 
 _PHASES = {
@@ -21,7 +21,7 @@ def of_source(report: Mapping[str, Any]) -> dict[str, float]:
     Args:
         report: the manifest, see :mod:`lambdas.domain.manifest`.
     """
-    restored = report["drill"]["mode"] == MODE_DRILL
+    restored = report["drill"]["mode"] != MODE_SNAPSHOT
     spent = report["durations_seconds"]
     rto_seconds = report["rto_seconds"]
     return {

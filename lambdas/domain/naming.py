@@ -32,6 +32,14 @@ def drill_name(prefix: str, source: str, execution_arn: str, started_at: datetim
     return re.sub(r"-{2,}", "-", "-".join(parts)).lower()
 
 
+def drill_name_pattern(prefix: str) -> str:
+    """The shape of what :func:`drill_name` gives, with ``*`` and ``?`` as IAM reads them.
+
+    Tighter than ``<prefix>-*``: an instance that merely shares our prefix is out of reach.
+    """
+    return f"{prefix}-*-????????-??????-??????"
+
+
 def is_drill_name(name: str, prefix: str, source: str, execution_arn: str) -> bool:
     """Whether :func:`drill_name` could have made ``name`` for this execution and source.
 

@@ -126,6 +126,10 @@ def _figures(report: Mapping[str, Any]) -> Iterator[str]:
 def _copy(report: Mapping[str, Any]) -> Iterator[str]:
     if report["drill"]["mode"] != MODE_SNAPSHOT:
         yield _cut(f"Cleanup: {report['cleanup']['detail']}")
+    kept = report["kept"]
+    if kept:
+        yield f"Kept copy: {kept['copy_id']} at {kept['host']}:{kept['port']}"
+        yield f"Its login: {kept['secret_arn']}"
 
 
 def _kept(drill: Mapping[str, Any]) -> str:

@@ -21,6 +21,10 @@ RESTORABLE = "time-machine:restorable"
 RESTORABLE_YES = "yes"
 """Its owner's, on a snapshot that we did not take: we may restore it, and do nothing else."""
 
+KEPT = "time-machine:kept"
+KEPT_YES = "yes"
+"""On a copy that outlives its drill: verified, and nobody measures it any more."""
+
 RESERVED_TAG_PREFIXES = ("time-machine:", "aws:", "rds:")
 
 ROLE_SNAPSHOT = "snapshot"
@@ -116,6 +120,16 @@ def snapshot_expiry(started_at: datetime, retention_days: int) -> datetime:
 def utc_text(moment: datetime) -> str:
     """An aware time as ``2026-11-22T09:44:33Z``."""
     return moment.astimezone(UTC).strftime(_TIME)
+
+
+def keep_tags(until: datetime) -> dict[str, str]:
+    """What makes a drill's copy a kept one; the sweeper ends it at ``until``."""
+    return {EXPIRES_AT: utc_text(until), KEPT: KEPT_YES}
+
+
+def is_kept(tags: Mapping[str, str]) -> bool:
+    """Whether a copy outlives its drill."""
+    return tags.get(KEPT) == KEPT_YES
 
 
 def expiry_of(tags: Mapping[str, str]) -> datetime | None:

@@ -19,6 +19,9 @@ SCHEMA_FILE = Path(__file__).parents[2] / "statemachine" / "input.schema.json"
 
 MODE_DRILL = "drill"
 MODE_SNAPSHOT = "snapshot"
+MODE_RESTORE = "restore"
+
+DEFAULT_KEEP_HOURS = 8.0
 
 BASELINE_NONE = "none"
 BASELINE_CATALOG = "catalog"
@@ -43,7 +46,7 @@ class RecoveryPoint:
 
 @dataclass(frozen=True)
 class Request:
-    """A legal input; None stands for "the deployment's default"."""
+    """A legal input; None stands for "the deployment's default"; only mode restore keeps."""
 
     source: str
     purpose: str
@@ -52,6 +55,7 @@ class Request:
     retention_days: int | None
     tags: Mapping[str, str]
     restore: Mapping[str, Any]
+    keep_hours: float
     baseline: str | None
     expectations: Sequence[Mapping[str, str]]
     deadline_minutes: float | None
@@ -80,6 +84,7 @@ def parse(document: Mapping[str, Any]) -> Request:
         retention_days=int(days) if days is not None else None,
         tags=document.get("tags", {}),
         restore=document.get("restore", {}),
+        keep_hours=_keep_hours(document),
         baseline=document.get("baseline"),
         expectations=document.get("expectations", []),
         deadline_minutes=document.get("deadline_minutes"),
@@ -90,6 +95,8 @@ def parse(document: Mapping[str, Any]) -> Request:
 def contradictions(request: Request) -> list[str]:
     """Options that can't go together."""
     faults = []
+    if request.mode != MODE_RESTORE and "keep_hours" in request.given:
+        faults.append("keep_hours: only mode restore keeps the copy; leave it out, or use restore")
     if request.mode == MODE_SNAPSHOT:
         for name in ("restore", "expectations", "baseline"):
             if name in request.given:
@@ -187,6 +194,11 @@ def _taken_at(snapshot: Mapping[str, Any]) -> Any:
         if snapshot.get(name):
             return snapshot[name]
     return snapshot["SnapshotCreateTime"]
+
+
+def _keep_hours(document: Mapping[str, Any]) -> float:
+    kept = document.get("mode") == MODE_RESTORE
+    return float(document.get("keep_hours", DEFAULT_KEEP_HOURS)) if kept else 0.0
 
 
 @cache

@@ -78,6 +78,8 @@ def decide_copy(rules: Rules, instance: Described) -> Decision:
         return Decision(Action.KEEP, "is being deleted already", overdue=late)
     if rules.now >= expires_at:
         return _end(instance, _past(expires_at), overdue=True)
+    if ownership.is_kept(tags):
+        return Decision(Action.KEEP, f"is kept until {utc_text(expires_at)}")
     state = rules.execution_of(tags[ownership.DRILL])
     if state is ExecutionState.OVER:
         return _end(instance, "its execution is over", overdue=False)

@@ -97,11 +97,15 @@ def conclude(
     """The verdict with which a drill ends, once its teardown is known.
 
     Args:
-        judgement: None when JudgeDrill itself failed; ``failure`` says how.
+        judgement: None when JudgeDrill itself failed; ``failure`` says how. One that PASSED goes
+            with a failure where the copy was to be kept and could not be.
         cleanup: what became of the copy. A copy that is still there is a failed drill, loudly.
     """
     if judgement is None:
         judgement = Judgement(Verdict.INCONCLUSIVE, (failure or "no verdict was reached",))
+    if failure and judgement.verdict is Verdict.PASSED:
+        reason = f"the copy was verified and could not be kept: {failure}"
+        judgement = Judgement(Verdict.INCONCLUSIVE, (reason,), judgement.results)
     if cleanup_done:
         return judgement
     passed = judgement.verdict is Verdict.PASSED

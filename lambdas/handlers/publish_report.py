@@ -13,7 +13,7 @@ from lambdas.domain import documents, inventory, manifest, measures, notice
 from lambdas.domain.drill import Drill, drill_from, moment
 from lambdas.domain.failure import in_words
 from lambdas.domain.ownership import VERDICT
-from lambdas.domain.request import MODE_DRILL
+from lambdas.domain.request import MODE_SNAPSHOT
 from lambdas.domain.verdict import Judgement, Verdict, conclude, judgement_from
 from lambdas.errors import NotFound, NotOurs, TimeMachineError
 from lambdas.observability import Event, logged, logger, write_metrics
@@ -40,6 +40,7 @@ def handler(event: Event, _context: Any) -> Any:
         "durations_seconds": report["durations_seconds"],
         "rto_seconds": report["rto_seconds"],
         "snapshot_id": drill.snapshot_id,
+        "kept": report["kept"],
         "report": evidence.location(documents.REPORT),
         "page": page,
         "notice": notice.of_report(report, page).document(),
@@ -49,8 +50,10 @@ def handler(event: Event, _context: Any) -> Any:
 def _publish(event: Event, drill: Drill, evidence: Evidence, now: datetime) -> dict[str, Any]:
     judgement = _final_judgement(event, evidence)
     cleanup = {"done": event["cleanup"]["done"], "detail": _cleanup_detail(event)}
-    report = manifest.build(drill, judgement, event["marks"], event["snapshot"], cleanup, now)
-    if drill.snapshot_is_new and drill.mode == MODE_DRILL:
+    report = manifest.build(
+        drill, judgement, event["marks"], event["snapshot"], cleanup, event["kept"], now
+    )
+    if drill.snapshot_is_new and drill.mode != MODE_SNAPSHOT:
         _tag_verdict(drill, judgement.verdict)
     report |= _snapshots(drill)
     evidence.write_page(documents.PAGE, render(report))

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-RESTORABLE = "time-machine:restorable"
-"""``yes`` on a snapshot that we did not take: its owner lets us restore it."""
+from lambdas.domain.naming import drill_name_pattern
 
 Statement = dict[str, Any]
 Conditions = dict[str, dict[str, Any]]
@@ -59,7 +58,8 @@ class Names:
         parameter_groups: likewise for its parameter group.
         load_buckets: the buckets that loads read; with none there is no load.
         load_bucket_key_arns: customer-managed keys of their objects.
-        load_targets: identifiers of the instances that are loaded into, in small letters.
+        load_targets: identifiers of the instances that are loaded into, in small letters; endpoints
+            have none.
         load_secret_arns: the whole ARNs of the secrets with their logins.
         load_secret_key_arns: customer-managed keys of those secrets.
         load_machine_arn: the state machine of loads.
@@ -93,11 +93,8 @@ class Names:
 
     @property
     def own(self) -> str:
-        """The shape of the names that we give, ``<prefix>-<source>-<date>-<time>-<6 hex>``.
-
-        Tighter than ``<prefix>-*``: an instance that merely shares our prefix is out of reach.
-        """
-        return f"{self.prefix}-*-????????-??????-??????"
+        """The shape of the names that we give, ``<prefix>-<source>-<date>-<time>-<6 hex>``."""
+        return drill_name_pattern(self.prefix)
 
     @property
     def execution_arns(self) -> tuple[str, ...]:

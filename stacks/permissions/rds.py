@@ -6,7 +6,8 @@ call with ``Tags`` is authorised for ``rds:AddTagsToResource`` too.
 """
 
 from lambdas.domain import ownership
-from stacks.permissions.names import RESTORABLE, Conditions, Grant, Names
+from lambdas.domain.ownership import RESTORABLE, RESTORABLE_YES
+from stacks.permissions.names import Conditions, Grant, Names
 
 _DECIDING_TAGS = [
     ownership.STACK,
@@ -104,8 +105,8 @@ def restore_copy(names: Names) -> list[Grant]:
             "RestoreLentSnapshot",
             restore,
             (names.rds("snapshot:*"),),
-            f"a snapshot whose owner tagged it {RESTORABLE} = yes",
-            {"StringEquals": {f"aws:ResourceTag/{RESTORABLE}": "yes"}},
+            f"a snapshot whose owner tagged it {RESTORABLE} = {RESTORABLE_YES}",
+            {"StringEquals": {f"aws:ResourceTag/{RESTORABLE}": RESTORABLE_YES}},
         ),
         Grant(
             "TagNewCopy",
@@ -159,6 +160,21 @@ def give_secret(names: Names) -> Grant:
         {
             **_ours(names, ownership.ROLE_COPY),
             "BoolIfExists": {"rds:ManageMasterUserPassword": "true"},
+        },
+    )
+
+
+def keep_copy(names: Names) -> Grant:
+    """The end of the life of a copy that is ours, and that it is kept; no other tag."""
+    return Grant(
+        "KeepCopy",
+        ("rds:AddTagsToResource",),
+        (names.rds(f"db:{names.own}"),),
+        "mode restore: until when the copy is kept",
+        {
+            **_ours(names, ownership.ROLE_COPY),
+            "ForAllValues:StringEquals": {"aws:TagKeys": [ownership.EXPIRES_AT, ownership.KEPT]},
+            "Null": {"aws:TagKeys": "false"},
         },
     )
 

@@ -67,7 +67,7 @@ class Account:
             )
 
     def add_instance(self, instance: Instance) -> None:
-        self.add_source(instance.made.name, instance.made.tag_list("copy"))
+        self.add_source(instance.made.name, instance.tag_list())
         made = self._backend.databases[instance.made.name]
         made.status, made.deletion_protection = instance.status, instance.protected
         arn = self._start(instance.made.execution)

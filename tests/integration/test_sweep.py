@@ -145,6 +145,18 @@ def test_every_page_is_read(account: Account) -> None:
     assert len(answer["left"]) == 50
 
 
+def test_a_kept_copy_stays_until_its_time_is_over(account: Account) -> None:
+    """Its drill has ended well long since; what ends it is the clock alone."""
+    staying = replace(_copy(1), kept="yes")
+    account.add_instance(staying)
+    account.add_instance(replace(_copy(2, -HOUR), kept="yes"))
+    answer = account.sweep()
+    assert _names(answer["deleted"]) == [_copy(2).made.name]
+    (left,) = answer["left"]
+    assert left["name"] == staying.made.name
+    assert left["reason"].startswith("is kept until 20")
+
+
 @pytest.mark.parametrize("event", [{}, {"dry_run": False}, EXECUTION_ABORTED])
 def test_schedule_and_event_sweep_alike(account: Account, event: Any) -> None:
     account.add_instance(_copy())

@@ -30,6 +30,11 @@ STATES = [
     "PublishReport",
 ]
 TEARDOWN = {"DeleteInstance", "CheckDeletion"}
+KEEPING = [
+    ("KeepInstance", "rds.DescribeDBInstances"),
+    ("KeepInstance", "rds.AddTagsToResource"),
+]
+"""What mode restore does instead of the teardown."""
 
 CALLS = [
     ("PlanDrill", "rds.DescribeDBInstances"),
@@ -66,7 +71,13 @@ CALLS = [
     ("PublishReport", "rds.DescribeDBSnapshots"),
     ("PublishReport", "rds.AddTagsToResource"),
     ("PublishReport", "s3.PutObject"),
+    *KEEPING,
 ]
+
+
+def drill_with(state: str) -> dict[str, Any]:
+    """One that passes through a state."""
+    return {**DRILL, "mode": "restore"} if state == "KeepInstance" else DRILL
 
 
 def source_is_unharmed(cloud: Cloud) -> bool:
@@ -97,10 +108,10 @@ def break_state(cloud: Cloud, broken: str, times: int = 1_000_000) -> None:
     cloud.functions.before = before
 
 
-@pytest.mark.parametrize("state", [state for state in STATES if state not in TEARDOWN])
+@pytest.mark.parametrize("state", [*(it for it in STATES if it not in TEARDOWN), "KeepInstance"])
 def test_a_state_that_always_fails_never_leaves_a_copy(cloud: Cloud, state: str) -> None:
     break_state(cloud, state)
-    ending = cloud.run(DRILL)
+    ending = cloud.run(drill_with(state))
     assert is_loud(ending)
     assert ending.error == "DrillInconclusive"
     assert leftovers(cloud) == []
@@ -128,13 +139,17 @@ def test_the_list_of_calls_is_complete(cloud: Cloud) -> None:
     """Whoever adds a call to a function adds it to the injections below."""
     cloud.run(DRILL)
     made = {(call.state, call.operation) for call in cloud.ledger.calls}
-    assert made == set(CALLS)
+    assert made == set(CALLS) - set(KEEPING)
+    cloud.ledger.calls.clear()
+    cloud.run(drill_with("KeepInstance"))
+    kept = {(call.state, call.operation) for call in cloud.ledger.calls}
+    assert kept == {(state, call) for state, call in CALLS if state not in TEARDOWN}
 
 
 @pytest.mark.parametrize(("state", "operation"), CALLS)
 def test_a_denied_call_never_leaves_a_copy(cloud: Cloud, state: str, operation: str) -> None:
     cloud.ledger.faults.append(Fault(operation, "AccessDenied", state=state))
-    ending = cloud.run(DRILL)
+    ending = cloud.run(drill_with(state))
     assert is_loud(ending)
     assert source_is_unharmed(cloud)
     cloud.ledger.faults.clear()
@@ -147,9 +162,9 @@ def test_a_throttled_call_is_tried_again_until_it_passes(
     cloud: Cloud, state: str, operation: str
 ) -> None:
     cloud.ledger.faults.append(Fault(operation, "Throttling", times=3, state=state))
-    ending = cloud.run(DRILL)
+    ending = cloud.run(drill_with(state))
     assert ending.status == "SUCCEEDED", ending.cause
-    assert leftovers(cloud) == []
+    assert len(leftovers(cloud)) == (state == "KeepInstance")
     assert source_is_unharmed(cloud)
 
 

@@ -68,10 +68,10 @@ def test_a_copy_of_another_drill_is_not_touched(cloud: Cloud) -> None:
     def remember(state: str, event: Any) -> None:
         if state == "VerifyBatch":
             made.update(event["drill"])
-            for destructive in ("DeleteInstance", "SecureInstance", "TagSnapshot"):
+            for destructive in ("DeleteInstance", "KeepInstance", "SecureInstance", "TagSnapshot"):
                 theirs = {**event["drill"], "execution": "arn:of:another"}
                 cloud.functions.before = None
-                payload = json.dumps({"drill": theirs}).encode()
+                payload = json.dumps({"drill": theirs, "now": theirs["started_at"]}).encode()
                 answer = cloud.functions.invoke(cloud.functions.arn(destructive), payload)
                 assert answer["Payload"]["errorType"] == "NotOurs", destructive
             cloud.functions.before = remember

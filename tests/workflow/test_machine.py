@@ -122,6 +122,7 @@ def test_a_load_waits_for_a_server_that_restarts_or_fails_over() -> None:
     """A failover of RDS usually takes one or two minutes; half of a jittered wait is its mean."""
     for task, state in functions_of("load").items():
         (rule,) = [r for r in state["Retry"] if "DatabaseUnreachable" in r["ErrorEquals"]]
+        assert ("DatabaseBusy" in rule["ErrorEquals"]) == (task != "SurveyPart")
         waits = [
             min(rule["IntervalSeconds"] * rule["BackoffRate"] ** n, rule["MaxDelaySeconds"])
             for n in range(rule["MaxAttempts"])
@@ -185,7 +186,8 @@ def test_each_error_word_is_an_exception_of_ours_or_of_aws(name: str) -> None:
 def test_from_the_restore_on_every_way_out_passes_the_teardown() -> None:
     """Walk every way from RestoreInstance without entering DeleteInstance: no end is reached.
 
-    HasCopy is the only state that may go around it, in mode snapshot, which never restores.
+    Two may go around it: HasCopy in mode snapshot, which never restores, and KeepInstance when it
+    has kept a copy that PASSED in mode restore.
     """
     seen: set[str] = set()
     ahead = ["RestoreInstance"]
@@ -195,14 +197,19 @@ def test_from_the_restore_on_every_way_out_passes_the_teardown() -> None:
             continue
         seen.add(name)
         ways = ways_on(STATES[name])
-        if name == "HasCopy":
+        if name in ("HasCopy", "KeepInstance"):
             ways.discard("PublishReport")
         ahead += ways
     ends = {name for name in seen if STATES[name]["Type"] in ("Succeed", "Fail")}
-    assert "HasCopy" in seen
+    assert {"HasCopy", "KeepInstance"} <= seen
     assert ends == set()
-    (around,) = STATES["HasCopy"]["Choices"]
-    assert around["Condition"] == "{% $drill.mode = 'snapshot' %}"
+    around = {it["Next"]: it["Condition"] for it in STATES["HasCopy"]["Choices"]}
+    assert around == {
+        "PublishReport": "{% $drill.mode = 'snapshot' %}",
+        "KeepInstance": "{% $drill.mode = 'restore' and $verdict = 'PASSED' %}",
+    }
+    assert STATES["HasCopy"]["Default"] == "DeleteInstance"
+    assert [rule["Next"] for rule in STATES["KeepInstance"]["Catch"]] == ["DeleteInstance"]
 
 
 def test_no_error_leads_to_a_green_end() -> None:

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -35,7 +35,12 @@ def sweep(cloud: Cloud, event: dict[str, Any] | None = None) -> dict[str, Any]:
     return dict(answer["Payload"])
 
 
-def stop_at(cloud: Cloud, state: str, meanwhile: Callable[[], object] = lambda: None) -> str:
+def stop_at(
+    cloud: Cloud,
+    state: str,
+    meanwhile: Callable[[], object] = lambda: None,
+    drill: Mapping[str, Any] = DRILL,
+) -> str:
     """Start a drill and stop it while the function of a state runs; return its ARN.
 
     The function goes on to its end, as Lambda's does: stopping an execution stops no function.
@@ -51,7 +56,7 @@ def stop_at(cloud: Cloud, state: str, meanwhile: Callable[[], object] = lambda: 
             stopped.wait(BOUND_SECONDS)
 
     cloud.functions.before = hold
-    execution = cloud.start(DRILL)
+    execution = cloud.start(drill)
     assert reached.wait(BOUND_SECONDS), f"{state} was never entered"
     cloud.stop(execution)
     meanwhile()

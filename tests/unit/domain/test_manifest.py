@@ -40,7 +40,7 @@ PASSED = Judgement(Verdict.PASSED, (), RESULTS)
 
 
 def _build(drill: Drill, judgement: Judgement, marks: dict[str, str]) -> dict[str, Any]:
-    return build(drill, judgement, marks, None, {"done": True, "detail": "gone"}, NOW)
+    return build(drill, judgement, marks, None, {"done": True, "detail": "gone"}, None, NOW)
 
 
 def test_a_phase_lasts_until_the_next_one_begins() -> None:
@@ -99,6 +99,14 @@ def test_the_manifest_is_json_with_the_drill_and_every_result(drill: Drill) -> N
 def test_a_passed_headline_tells_source_snapshot_and_rows(drill: Drill) -> None:
     told = headline(drill, PASSED)
     assert told.startswith(f"PASSED: orders came back from {drill.snapshot_id}: 1,235 rows")
+
+
+def test_a_passed_restore_tells_until_when_its_copy_is_kept(drill: Drill) -> None:
+    kept = {"copy_id": drill.copy_id, "expires_at": "2026-11-22T18:00:00Z"}
+    report = build(drill, PASSED, MARKS, None, {"done": True, "detail": ""}, kept, NOW)
+    assert report["kept"] == kept
+    told = f" The copy {drill.copy_id} is kept until 2026-11-22T18:00:00Z."
+    assert report["headline"] == headline(drill, PASSED) + told
 
 
 def test_a_passed_snapshot_never_claims_a_verification(drill: Drill) -> None:

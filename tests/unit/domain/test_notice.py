@@ -26,9 +26,14 @@ GONE = {"done": True, "detail": "deleted"}
 
 
 def _report(
-    drill: Drill, verdict: Verdict, *reasons: str, cleanup: dict[str, Any] = GONE
+    drill: Drill,
+    verdict: Verdict,
+    *reasons: str,
+    cleanup: dict[str, Any] = GONE,
+    kept: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    return build(drill, Judgement(verdict, reasons, (COUNT,)), MARKS, None, cleanup, NOW)
+    judgement = Judgement(verdict, reasons, (COUNT,))
+    return build(drill, judgement, MARKS, None, cleanup, kept, NOW)
 
 
 def test_a_passed_drill_is_told_in_a_few_lines(drill: Drill) -> None:
@@ -54,6 +59,20 @@ def test_a_bad_drill_tells_three_reasons_and_what_to_do(drill: Drill, verdict: V
     assert lines[1:5] == ["- one", "- two", "- three", "- and 2 more, in the report"]
     assert any(line.startswith("To do: ") and "DrillFailed" in line for line in lines)
     assert len(lines) <= 11
+
+
+def test_a_kept_copy_is_told_with_where_it_is_and_what_ends_it(drill: Drill) -> None:
+    cleanup = {"done": True, "detail": "x is kept until y; then the sweeper deletes it"}
+    kept = {"copy_id": "x", "host": "h", "port": 5433, "secret_arn": "arn", "expires_at": "y"}
+    restore = replace(drill, mode="restore")
+    report = _report(restore, Verdict.PASSED, cleanup=cleanup, kept=kept)
+    found = notice.of_report(report, PAGE)
+    assert found.subject == "PASSED: orders (manual restore)"
+    assert found.message.splitlines()[3:6] == [
+        "Cleanup: x is kept until y; then the sweeper deletes it",
+        "Kept copy: x at h:5433",
+        "Its login: arn",
+    ]
 
 
 def test_mode_snapshot_claims_no_verification(drill: Drill) -> None:
@@ -111,6 +130,7 @@ def test_a_subject_is_what_sns_takes(source: str, verdict: Verdict) -> None:
         "drill": drill | {"snapshot_id": "s", "snapshot_is_new": False, "execution": EXECUTION},
         "reasons": [],
         "cleanup": GONE,
+        "kept": None,
         "rto_seconds": None,
         "totals": {"rows": 0},
     }

@@ -223,6 +223,7 @@ def test_one_line_in_the_console_is_a_drill_of_a_new_snapshot() -> None:
         retention_days=None,
         tags={},
         restore={},
+        keep_hours=0.0,
         baseline=None,
         expectations=[],
         deadline_minutes=None,
@@ -262,6 +263,9 @@ def test_only_a_new_recovery_point_takes_a_snapshot(document: Any, point: Recove
     ("fields", "at"),
     [
         ({"mode": "snapshot", "restore": {}}, ["restore"]),
+        ({"mode": "snapshot", "keep_hours": 1}, ["keep_hours"]),
+        ({"mode": "drill", "keep_hours": 1}, ["keep_hours"]),
+        ({"keep_hours": 8}, ["keep_hours"]),
         ({"mode": "snapshot", "expectations": []}, ["expectations"]),
         ({"mode": "snapshot", "baseline": "none"}, ["baseline"]),
         ({"mode": "snapshot", "recovery_point": {"latest": "any"}}, ["recovery_point"]),
@@ -287,12 +291,26 @@ def test_options_that_contradict_are_all_named(fields: dict[str, Any], at: list[
     [
         {},
         {"mode": "snapshot", "tags": {"a": "b"}, "retention_days": 5, "purpose": "pre-deploy"},
+        {"mode": "restore", "keep_hours": 0.5, "restore": {}, "baseline": "exact"},
+        {"mode": "restore", "recovery_point": {"latest": "any"}},
         {"recovery_point": {"latest": "any"}, "baseline": "none", "expectations": [EXPECTATION]},
         {"baseline": "exact", "restore": {}, "expectations": [EXPECTATION], "tags": {"a": "b"}},
     ],
 )
 def test_options_that_go_together_are_no_fault(fields: dict[str, Any]) -> None:
     assert requests.contradictions(_request(**fields)) == []
+
+
+@pytest.mark.parametrize("hours", [0, 0.09, -1, 168.1])
+def test_a_copy_is_kept_for_a_week_at_most(hours: float) -> None:
+    (fault,) = structural_faults({"db_instance_id": "orders", "keep_hours": hours})
+    assert fault.startswith("keep_hours: is out of range; it is life of the copy")
+
+
+def test_a_copy_is_kept_for_a_working_day_unless_the_input_says_otherwise() -> None:
+    assert _request(mode="restore").keep_hours == 8
+    assert _request(mode="restore", keep_hours=168).keep_hours == 168
+    assert _request().keep_hours == _request(mode="snapshot").keep_hours == 0
 
 
 @pytest.mark.parametrize("baseline", ["catalog", "exact"])

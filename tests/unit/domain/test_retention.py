@@ -107,6 +107,20 @@ def test_a_copy_whose_execution_is_over_goes_before_its_time() -> None:
     assert decision == Decision(Action.DELETE, "its execution is over")
 
 
+def test_a_kept_copy_outlives_its_execution_until_its_time_is_over() -> None:
+    rules = replace(_rules(), execution_of=_never_asked)
+    kept: dict[str, str | None] = {ownership.KEPT: "yes"}
+    decision = decide_copy(rules, _copy(tags=kept))
+    assert decision == Decision(Action.KEEP, "is kept until 2026-11-22T10:00:00Z")
+    assert decide_copy(rules, _copy(timedelta(0), tags=kept)).action is Action.DELETE
+
+
+@pytest.mark.parametrize("value", ["", "no", "Yes", "true"])
+def test_no_other_value_keeps_a_copy(value: str) -> None:
+    decision = decide_copy(_rules(ExecutionState.OVER), _copy(tags={ownership.KEPT: value}))
+    assert decision.action is Action.DELETE
+
+
 @pytest.mark.parametrize("state", ExecutionState)
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(days=300)])
 def test_a_copy_past_its_expiry_goes_whatever_its_execution_does(

@@ -269,6 +269,18 @@ def test_a_copy_that_is_left_over_hides_no_other_reason() -> None:
     assert found.reasons[1:] == FAILED.reasons
 
 
+def test_a_copy_that_was_to_be_kept_and_is_not_never_ends_green() -> None:
+    found = conclude(PASSED, "KeepInstance: AccessDenied", cleanup_done=True, cleanup="gone")
+    assert found.verdict is Verdict.INCONCLUSIVE
+    (reason,) = found.reasons
+    assert reason == "the copy was verified and could not be kept: KeepInstance: AccessDenied"
+
+
+@pytest.mark.parametrize("judgement", [FAILED, UNKNOWN])
+def test_a_failure_that_was_judged_already_is_told_once(judgement: Judgement) -> None:
+    assert conclude(judgement, "out of time", cleanup_done=True, cleanup="gone") is judgement
+
+
 @pytest.mark.parametrize("failure", ["", "JudgeDrill: InternalFault"])
 def test_no_judgement_is_inconclusive_with_a_reason(failure: str) -> None:
     found = conclude(None, failure, cleanup_done=True, cleanup="gone")
