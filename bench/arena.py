@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,10 +27,16 @@ _SETTINGS = {"autovacuum": "off"}
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one contender, with what the server spent on it."""
+    """One run of one contender.
+
+    Attributes:
+        server_seconds: of CPU, that the server spent on it.
+        idle_cores: of the machine, while it ran.
+    """
 
     measured: Measured
     server_seconds: float
+    idle_cores: float
 
 
 @dataclass(frozen=True)
@@ -44,17 +51,17 @@ class Arena:
         """Empty the table, run a contender, and see that every row is there.
 
         Args:
-            keyed: whether the table has a primary key and is logged.
+            keyed: whether a table that is there has a primary key and is logged.
             times: read an object that holds the rows so often, rather than the data once.
         """
-        self._make_table(keyed=keyed)
+        self._make_table(contender, keyed=keyed)
         job = self._job(contender, times)
         before = _cpu_seconds(self.server)
-        found = self._measure(contender, job)
+        found, idle_cores = self._measure(contender, job)
         spent = _cpu_seconds(self.server) - before
         if found.rows != job.rows:
             raise RuntimeError(f"{contender.title}: {found.rows} rows instead of {job.rows}")
-        return Run(found, spent)
+        return Run(found, spent, idle_cores)
 
     def empty(self) -> None:
         """Drop the table and what a load noted beside it: the disk is given back."""
@@ -66,11 +73,15 @@ class Arena:
         """How many rows a contender loads."""
         return min(SAMPLE_ROWS.get(contender.name, self.data.rows), self.data.rows)
 
-    def _make_table(self, *, keyed: bool) -> None:
+    def _make_table(self, contender: Contender, *, keyed: bool) -> None:
         kind, key = ("", " PRIMARY KEY") if keyed else ("UNLOGGED ", "")
+        columns = orders.COLUMNS.format(key=key)
+        if contender.new:
+            kind, columns = "", orders.NEW_COLUMNS
         self.empty()
         with self.server.admin(DATABASE) as cursor:
-            cursor.execute(f"CREATE {kind}TABLE {TABLE} ({orders.COLUMNS.format(key=key)})")
+            if not contender.more.get("create_table"):
+                cursor.execute(f"CREATE {kind}TABLE {TABLE} ({columns})")
             cursor.execute("CHECKPOINT")
 
     def _job(self, contender: Contender, times: int) -> Job:
@@ -82,9 +93,11 @@ class Arena:
             rows=self.rows_of(contender) * (times or 1),
             streams=contender.streams,
             psql=self.server.binaries.program("psql"),
+            more=contender.more,
         )
 
-    def _measure(self, contender: Contender, job: Job) -> Measured:
+    def _measure(self, contender: Contender, job: Job) -> tuple[Measured, float]:
+        """What it tells, and the cores that were idle meanwhile."""
         asked = {"module": contender.module, "way": contender.way, "job": asdict(job)}
         with subprocess.Popen(
             [sys.executable, "-m", "bench.child"],
@@ -98,10 +111,12 @@ class Arena:
             child.stdin.write(f"{json.dumps(asked)}\n")
             child.stdin.flush()
             child.stdout.readline()
+            began, idle = time.perf_counter(), psutil.cpu_times().idle
             told = child.communicate("go\n")[0]
+            idle_cores = (psutil.cpu_times().idle - idle) / (time.perf_counter() - began)
         if child.returncode != 0:
             raise RuntimeError(f"{contender.title} ended with {child.returncode}")
-        return Measured(**json.loads(told))
+        return Measured(**json.loads(told)), idle_cores
 
 
 @contextmanager

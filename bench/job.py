@@ -1,6 +1,8 @@
 """What a contender is told, and what it tells: both travel as JSON between processes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 BUCKET = "bench"
 DATABASE = "bench"
@@ -27,6 +29,7 @@ class Job:
         rows: how many of them to load.
         streams: parts that are loaded at the same time.
         psql: the program.
+        more: of our load's input.
     """
 
     login: Login
@@ -35,6 +38,7 @@ class Job:
     rows: int
     streams: int = 1
     psql: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

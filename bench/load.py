@@ -18,7 +18,7 @@ from bench.orders import MIB
 from bench.report import goals_table, standings_table
 from bench.rounds import alternate
 
-PIPED_WIDTH = 160
+PIPED_WIDTH = 175
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

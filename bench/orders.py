@@ -12,6 +12,10 @@ COLUMNS = (
     "id bigint{key}, customer integer NOT NULL, ordered_at timestamptz NOT NULL,"
     " status text NOT NULL, amount numeric(12,2) NOT NULL, note text"
 )
+NEW_COLUMNS = (
+    "id bigint, customer bigint, ordered_at timestamptz, status text, amount numeric, note text"
+)
+"""As a load infers them."""
 MIB = 1 << 20
 GZIP_LEVEL = 6
 SEED = 4

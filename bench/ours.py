@@ -19,7 +19,7 @@ from lambdas.domain import load_request
 from lambdas.domain.load import LoadPlan, Part, Rejects
 from lambdas.domain.load_request import LoadRequest
 from lambdas.loading.moving import filled, move
-from lambdas.loading.parts import Reach, load_part, load_whole, reach
+from lambdas.loading.parts import Reach, load_part, reach
 from lambdas.loading.plan import plan
 from lambdas.loading.rows import Stretch, survey
 
@@ -39,12 +39,14 @@ def _one_stream(job: Job) -> Outcome:
         planned = plan(session, request, part_bytes=objects.find(BUCKET, job.key).size_bytes)
         part, target = planned.parts[0], planned.targets[0]
         rows = Reach(0, part.size_bytes, 1)
-        staged = load_whole(session, LOAD, part, target, rows, request.form, request.rules, _silent)
+        staged = load_part(
+            session, LOAD, part, target, rows, request.form, request.rules, _silent, _refuse
+        )
     return Outcome(staged.rows)
 
 
 def streams(job: Job) -> Callable[[], Outcome]:
-    """The object in parts, each by a process of its own; then all of them into the table."""
+    """The object in parts, each by a process of its own; then what its way has at the end."""
     _warm()
     pools = [ProcessPoolExecutor(1, get_context("spawn")) for _ in range(job.streams)]
     for pool in pools:
@@ -61,7 +63,7 @@ def _streams(job: Job, pools: Sequence[ProcessPoolExecutor]) -> Outcome:
         planned = _planned(session, job)
         stretches = _each(pools, planned, _survey)
         found = [stretch for stretch, _, _ in stretches]
-        parts = _each(pools, planned, partial(_stage, job, planned, found))
+        parts = _each(pools, planned, partial(_load, job, planned, found))
         staged_seconds = time.perf_counter() - began
         rows = sum(move(session, LOAD, filled(planned), _request(job).rules))
     workers = [*stretches, *parts]
@@ -98,7 +100,7 @@ def _survey(part: Part) -> Stretch:
     return survey(objects.chunks(objects.version_of(part), part.first, part.end), b'"')
 
 
-def _stage(job: Job, planned: LoadPlan, stretches: Sequence[Stretch], part: Part) -> int:
+def _load(job: Job, planned: LoadPlan, stretches: Sequence[Stretch], part: Part) -> int:
     request, rows = _request(job), reach(part, planned.parts, stretches)
     target = planned.targets[part.target]
     with _session(job.login) as session:
@@ -121,7 +123,9 @@ def _session(login: Login) -> AbstractContextManager[Session]:
 
 def _request(job: Job) -> LoadRequest:
     target = {"db_instance_id": "bench", "database": DATABASE}
-    return load_request.parse({"bucket": BUCKET, "key": job.key, "target": target, "table": TABLE})
+    return load_request.parse(
+        {"bucket": BUCKET, "key": job.key, "target": target, "table": TABLE, **job.more}
+    )
 
 
 def _silent(_size_bytes: int, _lines: int) -> None:

@@ -48,6 +48,11 @@ class Standing:
         """CPU of the server's processes."""
         return median(run.server_seconds for run in self.runs) * self.scale
 
+    @property
+    def idle_cores(self) -> float:
+        """Of the machine, while it ran."""
+        return median(run.idle_cores for run in self.runs)
+
     def times(self, other: "Standing") -> float:
         """How many times the other's wall time ours is: the median over the rounds.
 

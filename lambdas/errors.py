@@ -66,6 +66,10 @@ class DatabaseUnreachable(TimeMachineError):
     """No connection to the server, or the connection was lost."""
 
 
+class DatabaseBusy(TimeMachineError):
+    """PostgreSQL refused for now: a lock, a deadlock, a failover. Wait, then try again."""
+
+
 class QueryFailed(TimeMachineError):
     """PostgreSQL refused a statement. Holds the SQLSTATE, never the server's message.
 
@@ -73,10 +77,12 @@ class QueryFailed(TimeMachineError):
     ``Key (email)=(…)``), so only the code and its published name are kept.
     """
 
-    def __init__(self, sqlstate: str, condition: str, doing: str) -> None:
+    def __init__(self, sqlstate: str, condition: str, doing: str, remedy: str = "") -> None:
         self.sqlstate = sqlstate
         self.condition = condition
-        super().__init__(f"{doing}: PostgreSQL answered {sqlstate} ({condition})")
+        self.doing = doing
+        told = f"{doing}: PostgreSQL answered {sqlstate} ({condition})"
+        super().__init__(f"{told}; {remedy}" if remedy else told)
 
 
 class RowRefused(QueryFailed):
@@ -102,7 +108,11 @@ class ObjectChanged(TimeMachineError):
 
 
 class PartLost(TimeMachineError):
-    """A part of a load gave no result: nothing is loaded."""
+    """A part of a load gave no result."""
+
+
+class LoadOver(TimeMachineError):
+    """The load was ended from outside, and its staging tables removed: it can't go on."""
 
 
 class EvidenceMissing(TimeMachineError):

@@ -22,7 +22,6 @@ from local.loads import CSV_BUCKET, MACHINE, deploy_loads, put
 from local.view import LiveView, Steps
 
 LOADED, NOT_LOADED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
-SHOWN_ROWS = 3
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from stacks.loading import Loading
 from stacks.settings import DeploymentSettings
 
 NAMESPACE = "RdsTimeMachine"
@@ -30,7 +31,7 @@ class Alarms(Construct):
         machine: sfn.IStateMachine,
         sweep: aws_lambda.IFunction,
         dead_letters: aws_sqs.IQueue,
-        load: sfn.IStateMachine | None = None,
+        load: Loading | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
@@ -41,17 +42,14 @@ class Alarms(Construct):
         self.all: list[cw.Alarm] = []
         self._of_drills(machine)
         if load is not None:
-            self._ended_badly(
-                "LoadFailed",
-                "A load of CSV failed, timed out or was stopped: nothing of it is in the table.",
-                load,
-            )
+            self._of_loads(load)
         for source in settings.nightly_sources if settings.passed_within_hours else ():
             self._of_silence(source)
         self._of_sweeps(sweep)
         self._above(
             "ScheduleFailed",
-            "A drill or a sweep could not be started: its event is in the dead-letter queue.",
+            "A drill, a sweep or a load's clean-up could not be started: its event is in the"
+            " dead-letter queue.",
             dead_letters.metric_approximate_number_of_messages_visible(period=_SOON),
         )
 
@@ -65,6 +63,22 @@ class Alarms(Construct):
             "CleanupFailed",
             "A drill could not delete its copy: it may still cost money.",
             metric("CleanupFailed", self._settings, period=_SOON),
+            lasts=False,
+        )
+
+    def _of_loads(self, load: Loading) -> None:
+        self._ended_badly(
+            "LoadFailed",
+            "A load of CSV failed, timed out or was stopped: nothing of it is in the table.",
+            load.machine,
+        )
+        # Dropped is what EventBridge asked for and no try of Lambda's could do; a try that failed
+        # within an execution is tried again there.
+        dropped = load.tidy.metric("AsyncEventsDropped", statistic="Sum", period=_SOON)
+        self._above(
+            "LoadNotTidied",
+            "The staging tables of a load could not be dropped: they hold rows of the data.",
+            dropped,
             lasts=False,
         )
 

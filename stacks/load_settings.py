@@ -1,18 +1,32 @@
-"""The setting ``load``: what may be read from S3, and into which instances it may be loaded."""
+"""The setting ``load``: what may be read from S3, and into which servers it may be loaded."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lambdas.domain.load_target import DEFAULT_PORT, address_of, target_name
+
+PROXY = ".proxy-"
+"""In the host name of an RDS Proxy, and in no instance's or cluster's."""
+
 
 @dataclass(frozen=True)
 class LoadTarget:
-    """An instance with a login that may write; an empty key stands for AWS's own."""
+    """A server with a login that may write; an empty key stands for AWS's own.
 
-    db_instance_id: str
+    Attributes:
+        name: the identifier of an instance, or ``host:port``.
+    """
+
+    name: str
+    port: int
     secret_arn: str
-    port: int = 5432
     secret_kms_key_arn: str = ""
+
+    @property
+    def is_instance(self) -> bool:
+        """Whether RDS of this account knows where it answers."""
+        return address_of(self.name) is None
 
 
 @dataclass(frozen=True)
@@ -36,45 +50,80 @@ class LoadSettings:
 
 
 def load_settings(entry: Mapping[str, Any]) -> LoadSettings:
-    """The setting as the schema lets it through."""
+    """The setting as the schema lets it through.
+
+    Raises:
+        KeyError: a target is neither an instance nor an endpoint, see :func:`entry_faults`.
+    """
     return LoadSettings(
         buckets=tuple(entry.get("buckets", ())),
         bucket_key_arns=tuple(entry.get("bucket_key_arns", ())),
-        # RDS keeps identifiers in small letters.
-        targets=tuple(
-            LoadTarget(**{**target, "db_instance_id": target["db_instance_id"].lower()})
-            for target in entry.get("targets", ())
-        ),
+        targets=tuple(_target(target) for target in entry.get("targets", ())),
         target_security_group_ids=tuple(entry.get("target_security_group_ids", ())),
     )
 
 
-_NEEDED = {
-    "buckets": "the S3 buckets that may be read",
-    "targets": "the instances that may be loaded into, each with the secret of a login",
-    "target_security_group_ids": "the groups that the targets are in",
-}
+def entry_faults(entry: Mapping[str, Any]) -> Iterator[str]:
+    """What the schema lets through and no target can be made of."""
+    for number, target in enumerate(entry.get("targets", ())):
+        where = f"load.targets[{number}]"
+        if ("db_instance_id" in target) == ("endpoint" in target):
+            yield f"{where}.db_instance_id: give either db_instance_id or endpoint"
+        if "endpoint" in target and "port" in target:
+            yield f"{where}.port: an endpoint carries its own; write it as host:port"
+
+
+def _target(entry: Mapping[str, Any]) -> LoadTarget:
+    name = target_name(entry)
+    address = address_of(name)
+    return LoadTarget(
+        name=name,
+        port=address[1] if address else entry.get("port", DEFAULT_PORT),
+        secret_arn=entry["secret_arn"],
+        secret_kms_key_arn=entry.get("secret_kms_key_arn", ""),
+    )
 
 
 def load_faults(load: LoadSettings, prefix: str, *, network_is_ours: bool) -> Iterator[str]:
     """What does not go together, each with the key and the remedy."""
     if not load.is_wanted:
         return
-    for name, what in _NEEDED.items():
-        if not getattr(load, name):
-            yield f"load.{name}: is missing; it is {what}"
-    if network_is_ours:
+    if not load.buckets:
+        yield "load.buckets: is missing; it is the S3 buckets that may be read"
+    if load.targets and not load.target_security_group_ids:
+        yield (
+            "load.target_security_group_ids: is missing; it is the groups that the targets are in"
+        )
+    if load.target_security_group_ids and not load.targets:
+        yield (
+            "load.targets: is missing; it is the servers in load.target_security_group_ids that may"
+            " be loaded into, each with the secret of a login"
+        )
+    if load.targets and network_is_ours:
         yield (
             "load.targets: a network of our own can't reach them; give the targets' VPC in"
             " network.vpc_id"
         )
-    names = [target.db_instance_id for target in load.targets]
-    for number, name in enumerate(names):
-        where = f"load.targets[{number}].db_instance_id"
-        if names.index(name) < number:
-            yield f"{where}: {name} is listed twice"
-        if name.startswith(f"{prefix}-"):
-            yield f"{where}: {name} starts with the prefix of our own copies, {prefix}-; rename it"
+    names = [target.name for target in load.targets]
+    for number, target in enumerate(load.targets):
+        field = "db_instance_id" if target.is_instance else "endpoint"
+        where = f"load.targets[{number}].{field}"
+        if names.index(target.name) < number:
+            yield f"{where}: {target.name} is listed twice"
+        yield from (f"{where}: {fault}" for fault in _name_faults(target, prefix))
+
+
+def _name_faults(target: LoadTarget, prefix: str) -> Iterator[str]:
+    if target.is_instance and target.name.startswith(f"{prefix}-"):
+        yield (
+            f"{target.name} starts with the prefix of our own copies, {prefix}-; rename it, or"
+            " leave a kept copy out: it has a login of its own"
+        )
+    if PROXY in target.name:
+        yield (
+            f"{target.name} is an RDS Proxy, which refuses the time-outs that a session begins"
+            " with; give the endpoint of the instance or the cluster behind it"
+        )
 
 
 def load_arns(load: LoadSettings) -> Iterator[tuple[str, str]]:

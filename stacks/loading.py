@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from aws_cdk import Aws
+from aws_cdk import Aws, aws_lambda, aws_sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -12,6 +12,7 @@ from stacks.functions import Functions
 from stacks.permissions import Names
 from stacks.settings import DeploymentSettings
 from stacks.spec import LOAD
+from stacks.sweeping import ENDED, when_ended
 from stacks.workflow import Machine
 
 DEFINITION = ROOT / "statemachine" / "load.asl.json"
@@ -22,6 +23,7 @@ class Loading(Construct):
 
     Attributes:
         machine: the state machine.
+        tidy: what drops the staging tables; also when an execution has ended without it.
     """
 
     def __init__(
@@ -32,8 +34,11 @@ class Loading(Construct):
         functions: Functions,
         variables: Mapping[str, str],
         names: Names,
+        dead_letters: aws_sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
+        made = {spec.name: functions.add(spec, names, variables) for spec in LOAD}
+        self.tidy: aws_lambda.IFunction = made["TidyLoad"]
         self.machine: sfn.StateMachine = Machine(
             self,
             "Csv",
@@ -41,10 +46,12 @@ class Loading(Construct):
             load_machine_name(settings),
             DEFINITION,
             "LoadMachine",
-            {spec.name: functions.add(spec, names, variables) for spec in LOAD},
+            made,
             {"S3GetObject": f"arn:{Aws.PARTITION}:states:::s3:getObject"},
             names,
         ).machine
+        # One that succeeded too: its teardown may have failed, and its output says so.
+        when_ended(self, "Ended", self.machine, ENDED, self.tidy, dead_letters)
 
 
 def load_machine_name(settings: DeploymentSettings) -> str:
@@ -54,6 +61,6 @@ def load_machine_name(settings: DeploymentSettings) -> str:
 
 def load_environment(settings: DeploymentSettings, variables: Mapping[str, str]) -> dict[str, str]:
     """The variables of the load's functions: other secrets than those of drills."""
-    secrets = {target.db_instance_id: target.secret_arn for target in settings.load.targets}
+    secrets = {target.name: target.secret_arn for target in settings.load.targets}
     drills = {name: value for name, value in variables.items() if name != "TM_SOURCE_SECRETS"}
     return {**drills, "TM_LOAD_SECRETS": json.dumps(secrets)}

@@ -14,9 +14,21 @@ from zoneinfo import available_timezones
 from jsonschema import Draft202012Validator
 
 from lambdas.domain import schema
-from lambdas.domain.request import MODE_DRILL, contradictions, parse, structural_faults
+from lambdas.domain.request import (
+    MODE_DRILL,
+    MODE_SNAPSHOT,
+    contradictions,
+    parse,
+    structural_faults,
+)
 from lambdas.domain.retention import most_snapshots
-from stacks.load_settings import LoadSettings, load_arns, load_faults, load_settings
+from stacks.load_settings import (
+    LoadSettings,
+    entry_faults,
+    load_arns,
+    load_faults,
+    load_settings,
+)
 from stacks.schedule import BadSchedule, longest_gap, runs_a_day, starts, today
 
 SCHEMA_FILE = Path(__file__).with_name("settings.schema.json")
@@ -66,7 +78,7 @@ class Night:
     @property
     def restores(self) -> bool:
         """Whether it can PASS: a snapshot alone proves nothing."""
-        return bool(self.input.get("mode", MODE_DRILL) == MODE_DRILL)
+        return bool(self.input.get("mode", MODE_DRILL) != MODE_SNAPSHOT)
 
 
 @dataclass(frozen=True)
@@ -151,6 +163,7 @@ def from_context(context: Mapping[str, Any]) -> DeploymentSettings:
     """
     document = {key: _value(key, context[key]) for key in keys() if context.get(key) is not None}
     faults = schema.faults(Draft202012Validator(_schema()), document, _WHOLE)
+    faults = faults or list(entry_faults(document.get("load", {})))
     if not faults:
         settings = _parse(document)
         faults = list(_contradictions(settings))

@@ -75,6 +75,7 @@ WORKFLOW = (
     FunctionSpec(
         "JudgeDrill", "Fold the findings into a verdict", memory_mib=1024, timeout_seconds=300
     ),
+    FunctionSpec("KeepInstance", "Keep the verified copy for a while, in mode restore"),
     FunctionSpec("DeleteInstance", "Ask RDS to delete the copy"),
     FunctionSpec("CheckDeletion", "One look at whether the copy is gone"),
     FunctionSpec("PublishReport", "The manifest and the page", memory_mib=1024),

@@ -1,5 +1,7 @@
 """What starts the sweeper: the clock, and each execution that ended badly."""
 
+from collections.abc import Sequence
+
 from aws_cdk import Duration, aws_events, aws_lambda, aws_scheduler, aws_sqs
 from aws_cdk import aws_events_targets as event_targets
 from aws_cdk import aws_scheduler_targets as schedule_targets
@@ -10,7 +12,9 @@ from stacks.permissions import Names
 from stacks.roles import service_role
 from stacks.settings import DeploymentSettings
 
-ENDED_BADLY = ["FAILED", "TIMED_OUT", "ABORTED"]
+ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
+ENDED = (*ENDED_BADLY, "SUCCEEDED")
+RETRIES = 5
 
 
 class Sweeping(Construct):
@@ -42,18 +46,34 @@ class Sweeping(Construct):
                 dead_letter_queue=dead_letters,
             ),
         )
-        aws_events.Rule(
-            self,
-            "EndedBadly",
-            description="RDS Time Machine: an execution that failed, timed out or was stopped",
-            event_pattern=aws_events.EventPattern(
-                source=["aws.states"],
-                detail_type=["Step Functions Execution Status Change"],
-                detail={"status": ENDED_BADLY, "stateMachineArn": [machine.state_machine_arn]},
-            ),
-            targets=[
-                event_targets.LambdaFunction(
-                    sweep, dead_letter_queue=dead_letters, retry_attempts=5
-                )
-            ],
-        )
+        when_ended(self, "EndedBadly", machine, ENDED_BADLY, sweep, dead_letters)
+
+
+def when_ended(
+    scope: Construct,
+    construct_id: str,
+    machine: sfn.IStateMachine,
+    how: Sequence[str],
+    function: aws_lambda.IFunction,
+    dead_letters: aws_sqs.IQueue,
+) -> None:
+    """Invoke a function for each execution of a machine that has ended so.
+
+    The parts of a Distributed Map are executions of another machine to EventBridge: its ARN goes
+    on with the map's name.
+    """
+    aws_events.Rule(
+        scope,
+        construct_id,
+        description=f"RDS Time Machine: an execution that has ended: {', '.join(how).lower()}",
+        event_pattern=aws_events.EventPattern(
+            source=["aws.states"],
+            detail_type=["Step Functions Execution Status Change"],
+            detail={"status": list(how), "stateMachineArn": [machine.state_machine_arn]},
+        ),
+        targets=[
+            event_targets.LambdaFunction(
+                function, dead_letter_queue=dead_letters, retry_attempts=RETRIES
+            )
+        ],
+    )

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack, Tags, aws_sqs
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge_dead_letters
@@ -72,7 +71,7 @@ class TimeMachineStack(Stack):
         sweep = functions.add(SWEEP, names)
         Nights(self, "Nights", settings, machine, names, dead_letters)
         Sweeping(self, "Sweeping", settings, sweep, machine, names, dead_letters)
-        load = self._loading(functions, variables, names)
+        load = self._loading(functions, variables, names, dead_letters)
         alarms = Alarms(
             self, "Alarms", settings, verdicts.topic, machine, sweep, dead_letters, load
         )
@@ -87,15 +86,19 @@ class TimeMachineStack(Stack):
         self._say_where("VerifierSecurityGroup", network.verifier.security_group_id)
 
     def _loading(
-        self, functions: Functions, variables: Mapping[str, str], names: Names
-    ) -> sfn.IStateMachine | None:
+        self,
+        functions: Functions,
+        variables: Mapping[str, str],
+        names: Names,
+        dead_letters: aws_sqs.IQueue,
+    ) -> Loading | None:
         if not self.settings.load.is_wanted:
             return None
         own = load_environment(self.settings, variables)
         _refuse_long_environment(own, "load.targets: are too many")
-        machine = Loading(self, "Load", self.settings, functions, own, names).machine
-        self._say_where("LoadMachine", machine.state_machine_arn)
-        return machine
+        load = Loading(self, "Load", self.settings, functions, own, names, dead_letters)
+        self._say_where("LoadMachine", load.machine.state_machine_arn)
+        return load
 
     def _names(
         self,
@@ -126,7 +129,7 @@ class TimeMachineStack(Stack):
             parameter_groups=f"{settings.prefix}-quarantine-*",
             load_buckets=load.buckets,
             load_bucket_key_arns=load.bucket_key_arns,
-            load_targets=tuple(target.db_instance_id for target in load.targets),
+            load_targets=tuple(t.name for t in load.targets if t.is_instance),
             load_secret_arns=_each(target.secret_arn for target in load.targets),
             load_secret_key_arns=_each(target.secret_kms_key_arn for target in load.targets),
             load_machine_arn=f"{arn}:{load_machine_name(settings)}",

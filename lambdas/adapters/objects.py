@@ -1,6 +1,8 @@
 """Objects of S3 as streams: bounded pieces, one version, whatever becomes of a connection."""
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +11,7 @@ from urllib3.exceptions import HTTPError
 
 from lambdas.adapters.aws import client, errors_in_our_words
 from lambdas.domain.load import Part
-from lambdas.errors import AccessDenied, NotFound, ObjectChanged, ServiceUnavailable
+from lambdas.errors import AccessDenied, NotFound, ObjectChanged, ServiceUnavailable, Throttled
 
 CHUNK_BYTES = 256 << 10
 """boto3 reads a body in pieces of 8 KiB 10 % slower; pieces of 1 MiB are no faster, and take 7 to
@@ -18,6 +20,7 @@ CHUNK_BYTES = 256 << 10
 RESUMES = 5
 """Broken connections in a row, without a byte between them, that are mended."""
 
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 5.0
 
 SERVER_ERROR = 500
 
@@ -76,12 +79,27 @@ def under(bucket: str, prefix: str) -> Iterator[ObjectVersion]:
                     yield ObjectVersion(bucket, entry["Key"], entry["ETag"], entry["Size"])
 
 
-def chunks(version: ObjectVersion, first: int = 0, end: int | None = None) -> Iterator[bytes]:
+def wait_before(resume: int, chance: Callable[[], float] = random.random) -> float:
+    """Seconds before the ``resume``-th reading in a row; so that many readers do not come at once.
+
+    Args:
+        chance: from 0 up to 1; where in the second half of the longest wait it lies.
+    """
+    longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** (resume - 1))
+    return longest * (1 + chance()) / 2
+
+
+def chunks(
+    version: ObjectVersion,
+    first: int = 0,
+    end: int | None = None,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Iterator[bytes]:
     """The bytes from ``first`` up to ``end``, in order, none twice and none left out.
 
     Raises:
         ObjectChanged: it was replaced or deleted since.
-        ServiceUnavailable: the connection broke again and again.
+        ServiceUnavailable: the connection broke, or S3 asked to slow down, again and again.
     """
     at, stop, broken = first, version.size_bytes if end is None else end, 0
     while at < stop:
@@ -89,12 +107,15 @@ def chunks(version: ObjectVersion, first: int = 0, end: int | None = None) -> It
             for chunk in _pieces(_body(version, at, stop)):
                 at, broken = at + len(chunk), 0
                 yield chunk
-        except (BotoCoreError, HTTPError, OSError, ServiceUnavailable):
-            pass
+            reason = "the answer was cut short"
+        except (BotoCoreError, HTTPError, OSError, ServiceUnavailable, Throttled) as error:
+            reason = type(error).__name__
         if at < stop:
             broken += 1
             if broken > RESUMES:
-                raise ServiceUnavailable(f"reading {version.location}: the connection broke")
+                told = f"the connection broke {broken} times in a row, at last by {reason}"
+                raise ServiceUnavailable(f"reading {version.location}: {told}")
+            sleep(wait_before(broken))
 
 
 def _body(version: ObjectVersion, first: int, stop: int) -> Any:

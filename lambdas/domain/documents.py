@@ -22,6 +22,8 @@ def findings(number: int) -> str:
 LOAD = "load.json"
 PARTS = "parts.json"
 RESULT = "result.json"
+OVER = "over.json"
+"""That a load was ended from outside, and may not go on."""
 
 
 def stretch(number: int) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,24 @@ MOST_PARTS = 1000
 ON_CONFLICT_ERROR = "error"
 ON_CONFLICT_SKIP = "skip"
 ON_CONFLICT_REPLACE = "replace"
+
+STREAM_BYTES = 64 << 20
+"""A part is not made smaller than this to have several: each costs a survey and a function."""
+
+
+class Way(StrEnum):
+    """How rows come into their table.
+
+    AT_ONCE: the load's only part into the table itself, in one transaction.
+    STAGED: each part into a table of its own; one transaction moves them all.
+    HIDDEN: all parts into one new table, which has a name of ours until the end.
+    APART: each part into the table itself, in a transaction of its own; not atomic.
+    """
+
+    AT_ONCE = "at_once"
+    STAGED = "staged"
+    HIDDEN = "hidden"
+    APART = "apart"
 
 
 @dataclass(frozen=True)
@@ -60,6 +79,8 @@ class Target:
         columns: those that the objects bring, in the objects' order.
         all_columns: those that the table has.
         key: the primary key, empty without one.
+        definition: name and type of each column of a table that is yet to be made; empty when it
+            is there.
     """
 
     schema: str
@@ -68,7 +89,7 @@ class Target:
     all_columns: tuple[str, ...]
     key: tuple[str, ...]
     definition: tuple[tuple[str, str], ...] = ()
-    """Name and type of each column of a table that is yet to be made; empty when it is there."""
+    way: Way = Way.STAGED
 
 
 @dataclass(frozen=True)
@@ -79,19 +100,31 @@ class Rules:
     truncate_first: bool
     max_errors: int
     analyze: bool
+    atomic: bool
+    """What is asked for; what a load is, its plan says."""
+
+    @property
+    def direct(self) -> bool:
+        """Whether a part may go into the table itself."""
+        # TRUNCATE keeps every reader waiting until its transaction ends: not for as long as a COPY.
+        return (
+            self.on_conflict == ON_CONFLICT_ERROR
+            and self.max_errors == 0
+            and not self.truncate_first
+        )
 
 
 @dataclass(frozen=True)
 class LoadPlan:
-    """Everything that is known before a row is read.
-
-    Attributes:
-        at_once: whether the one part goes into the table at once; else by staging tables.
-    """
+    """Everything that is known before a row is read."""
 
     targets: tuple[Target, ...]
     parts: tuple[Part, ...]
-    at_once: bool
+
+    @property
+    def atomic(self) -> bool:
+        """Whether all rows come in together, or none."""
+        return all(target.way is not Way.APART for target in self.targets)
 
 
 @dataclass
@@ -120,7 +153,36 @@ def staging_name(load_id: str, number: int) -> str:
 
 def staging_prefix(load_id: str) -> str:
     """How the names of all parts of a load begin."""
-    return f"time_machine_load_{hashlib.sha256(load_id.encode()).hexdigest()[:10]}_"
+    return f"time_machine_load_{_digest(load_id)}_"
+
+
+def hidden_name(load_id: str, table: str) -> str:
+    """What a new table is called until all its parts are in it."""
+    return f"{staging_prefix(load_id)}new_{_digest(table)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def way_of(target: Target, rules: Rules) -> Way:
+    """How a load of several parts fills a table."""
+    if target.definition:
+        return Way.HIDDEN
+    return Way.STAGED if rules.atomic else Way.APART
+
+
+def part_bytes_of(size_bytes: int, way: Way, streams: int, most_bytes: int) -> int:
+    """How large the parts of an object may be: where streams make it faster, it is shared out.
+
+    Args:
+        streams: what is left for this object; several objects are several parts already.
+        most_bytes: what the deployment allows a part.
+    """
+    if way is Way.STAGED:
+        return most_bytes
+    share = -(-size_bytes // max(1, streams))
+    return min(most_bytes, max(STREAM_BYTES, share))
 
 
 def cut(size_bytes: int, *, cuttable: bool, part_bytes: int) -> list[tuple[int, int]]:
@@ -136,12 +198,15 @@ class Load:
 
     Attributes:
         id: the execution's ARN.
+        target: its name, see :mod:`lambdas.domain.load_target`.
         to_survey: whether an object was cut, so that its rows have to be found first.
+        atomic: whether all rows come in together, or none.
+        staging: how the names of the tables begin that it makes beside its own.
     """
 
     id: str
     evidence: str
-    db_instance_id: str
+    target: str
     database: str
     started_at: str
     bucket: str
@@ -149,13 +214,15 @@ class Load:
     parts: int
     streams: int
     to_survey: bool
+    atomic: bool
+    staging: str
 
 
-def load_folder(db_instance_id: str, execution: Execution) -> str:
+def load_folder(target: str, execution: Execution) -> str:
     """The S3 key prefix of a load's evidence, by target and date."""
     name = hashlib.sha256(execution.id.encode()).hexdigest()[:6]
     started = execution.started_at
-    return f"loads/{db_instance_id}/{started:%Y/%m/%d}/{started:%Y%m%d-%H%M%S}-{name}"
+    return f"loads/{target.replace(':', '-')}/{started:%Y/%m/%d}/{started:%Y%m%d-%H%M%S}-{name}"
 
 
 def load_from(event: Mapping[str, Any]) -> Load:
@@ -195,11 +262,14 @@ def check(loaded: Sequence[Mapping[str, Any] | None], rules: Rules) -> None:
     """
     results = [found for found in loaded if found is not None]
     for found in results:
-        if found["fault"]:
+        if found["fault"] and not found.get("lost"):
             raise BadData(found["fault"])
+    for found in results:
+        if found.get("lost"):
+            raise PartLost(f"part {found['part']}, try after try: {found['fault']}")
     if len(results) < len(loaded):
         lost = ", ".join(str(n) for n, found in enumerate(loaded, start=1) if found is None)
-        raise PartLost(f"parts without a result: {lost}; nothing is loaded")
+        raise PartLost(f"parts without a result: {lost}")
     rejected = sum(found["rejected"] for found in results)
     if rejected > rules.max_errors:
         first = outcome_of(loaded).reasons[0]

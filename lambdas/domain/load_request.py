@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from lambdas.domain import schema
+from lambdas.domain import load_target, schema
 from lambdas.domain.csv_format import CsvFormat, normal_name
 from lambdas.domain.load import ON_CONFLICT_ERROR, Rules
 
@@ -22,12 +22,16 @@ _WHOLE = 'the input must be a JSON object such as {"bucket": "…", "key": "…"
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """A legal input; ``columns`` is None where the header names them."""
+    """A legal input; ``columns`` is None where the header names them.
+
+    Attributes:
+        target: its name, see :mod:`lambdas.domain.load_target`.
+    """
 
     bucket: str
     key: str
     prefix: str
-    db_instance_id: str
+    target: str
     database: str
     table: str
     columns: Sequence[str] | None
@@ -48,17 +52,6 @@ def faults(document: Any) -> list[str]:
     return found or _contradictions(document)
 
 
-def login_faults(document: Mapping[str, Any], load_secrets: Mapping[str, str]) -> list[str]:
-    """A target must be one whose login the deployment knows."""
-    name = document["target"]["db_instance_id"].lower()
-    if name in load_secrets:
-        return []
-    return [
-        f"target.db_instance_id: the deployment knows no login of {name} that may write; add it to"
-        " the setting load.targets"
-    ]
-
-
 def parse(document: Mapping[str, Any]) -> LoadRequest:
     """A request from an input without faults."""
     target = document["target"]
@@ -66,7 +59,7 @@ def parse(document: Mapping[str, Any]) -> LoadRequest:
         bucket=document["bucket"],
         key=document.get("key", ""),
         prefix=document.get("prefix", ""),
-        db_instance_id=target["db_instance_id"].lower(),
+        target=load_target.target_name(target),
         database=target["database"],
         table=document["table"],
         columns=document.get("columns"),
@@ -76,6 +69,7 @@ def parse(document: Mapping[str, Any]) -> LoadRequest:
             truncate_first=document.get("truncate_first", False),
             max_errors=int(document.get("max_errors", 0)),
             analyze=document.get("analyze", True),
+            atomic=document.get("atomic", True),
         ),
         infer=document.get("create_table") == "infer",
         streams=int(document.get("streams", 4)),
@@ -96,7 +90,7 @@ def _form(given: Mapping[str, Any]) -> CsvFormat:
 
 def _contradictions(document: Mapping[str, Any]) -> list[str]:
     given = document.get("format", {})
-    told = []
+    told = load_target.contradictions(document["target"])
     if ("key" in document) == ("prefix" in document):
         told.append("key: give either key, for one object, or prefix, for all that begin so")
     try:
@@ -114,9 +108,26 @@ def _contradictions(document: Mapping[str, Any]) -> list[str]:
         )
     if form.delimiter == form.escape:
         told.append("format.escape: must not be the delimiter")
+    told += _not_atomic(document)
     if not form.header and "columns" not in document and document.get("create_table") == "infer":
         told.append("columns: without a header a table that is made needs names; give them")
     return told
+
+
+def _not_atomic(document: Mapping[str, Any]) -> list[str]:
+    """What asks for all rows in one transaction can't be had without it."""
+    if document.get("atomic", True):
+        return []
+    asked = {
+        "on_conflict": document.get("on_conflict", ON_CONFLICT_ERROR) != ON_CONFLICT_ERROR,
+        "truncate_first": document.get("truncate_first", False),
+        "max_errors": document.get("max_errors", 0) > 0,
+    }
+    return [
+        f"{field}: needs all rows in one transaction; leave it out, or leave out atomic"
+        for field, is_asked in asked.items()
+        if is_asked
+    ]
 
 
 @cache

@@ -20,25 +20,28 @@ from lambdas.settings import from_environment
 
 @logged("FinishLoad")
 def handler(event: Event, context: Any) -> Any:
-    """``{"rows", "bytes", "rejected", "tables", "rejects"}``.
+    """``{"atomic", "rows", "bytes", "rejected", "tables", "rejects", "reasons"}``.
 
     Raises:
         BadData: a part could not be loaded, or there are more bad rows than allowed.
         PartLost: a part gave no result.
+        LoadOver: it was ended from outside.
     """
     settings, load = from_environment(os.environ), load_from(event)
     folder = LoadFolder(Evidence(settings.evidence_bucket, load.evidence))
     plan, rules = folder.plan(), folder.request().rules
     check([folder.loaded(part.number) for part in plan.parts], rules)
     name, seconds = staging_prefix(load.id), partial(seconds_left, context)
-    open_session = target_sessions(load.db_instance_id, settings, seconds, name)
+    open_session = target_sessions(load.target, settings, seconds, name)
     with open_session(load.database) as session:
+        folder.refuse_over()
         end_others(session, name)
         counts = move(session, load.id, filled(plan), rules)
         if rules.analyze:
             _analyze(session, plan)
     result = folder.result(plan, sum(counts))
     folder.evidence.write(documents.RESULT, result)
+    logger.info("loaded", rows=result["rows"], atomic=plan.atomic)
     return result
 
 

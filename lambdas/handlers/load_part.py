@@ -1,4 +1,4 @@
-"""LoadPart: copy one part into its staging table, or the only part into the table itself."""
+"""LoadPart: copy one part, in one transaction, whither the plan says."""
 
 import os
 import time
@@ -12,15 +12,38 @@ from lambdas.adapters.target import target_sessions
 from lambdas.budget import seconds_left
 from lambdas.domain import documents
 from lambdas.domain.load import Load, Part, load_from, staging_name
-from lambdas.errors import AccessDenied, BadData, NotFound, ObjectChanged, QueryFailed
+from lambdas.errors import (
+    AccessDenied,
+    BadData,
+    DatabaseBusy,
+    DatabaseUnreachable,
+    InvalidRequest,
+    LoadOver,
+    NotFound,
+    ObjectChanged,
+    QueryFailed,
+    ServiceUnavailable,
+    Throttled,
+)
 from lambdas.loading.alone import end_others
 from lambdas.loading.documents import LoadFolder
-from lambdas.loading.parts import Reach, load_part, load_whole, reach
+from lambdas.loading.parts import Reach, load_part, reach
 from lambdas.observability import Event, logged, logger
 from lambdas.settings import from_environment
 
-_FINAL = (BadData, ObjectChanged, QueryFailed, AccessDenied, NotFound)
+_FINAL = (
+    BadData,
+    ObjectChanged,
+    QueryFailed,
+    AccessDenied,
+    NotFound,
+    InvalidRequest,
+    LoadOver,
+)
 """No retry mends them."""
+
+_ONLY_FOR_NOW = (DatabaseBusy, DatabaseUnreachable, ServiceUnavailable, Throttled)
+"""The state machine tries again; after the last try, what it said is why there is no result."""
 
 
 @logged("LoadPart")
@@ -29,15 +52,20 @@ def handler(event: Event, context: Any) -> Any:
     settings, load, number = from_environment(os.environ), load_from(event), event["part"]["number"]
     folder = LoadFolder(Evidence(settings.evidence_bucket, load.evidence))
     name, left = staging_name(load.id, number), partial(seconds_left, context)
-    open_session = target_sessions(load.db_instance_id, settings, left, name)
     began = time.monotonic()
     try:
+        open_session = target_sessions(load.target, settings, left, name)
         with open_session(load.database) as session:
+            # Not before: whoever ends a load says so first, and then ends its sessions.
+            folder.refuse_over()
             end_others(session, name)
             loaded = _load(session, load, folder, number)
     except _FINAL as error:
         folder.write_fault(number, str(error))
         return {"part": number, "fault": str(error)}
+    except _ONLY_FOR_NOW as error:
+        folder.write_fault(number, f"{type(error).__name__}: {error}", lost=True)
+        raise
     seconds = round(time.monotonic() - began, 3)
     outcome = {"part": number, "fault": "", "seconds": seconds, **loaded}
     folder.evidence.write(documents.loaded(number), outcome)
@@ -49,9 +77,9 @@ def _load(session: Session, load: Load, folder: LoadFolder, number: int) -> dict
     part = plan.parts[number - 1]
     target, rows = plan.targets[part.target], _reach(folder, plan.parts, part)
     keep = partial(folder.write_rejects, number)
-    copy = load_whole if plan.at_once else partial(load_part, keep=keep)
-    staged = copy(
-        session, load.id, part, target, rows, request.form, request.rules, partial(_tell, part)
+    tell = partial(_tell, part)
+    staged = load_part(
+        session, load.id, part, target, rows, request.form, request.rules, tell, keep
     )
     return {**asdict(staged), "rejects": folder.reasons(number) if staged.rejected else []}
 

@@ -7,14 +7,14 @@ from typing import Any
 from lambdas.adapters.evidence import Evidence
 from lambdas.adapters.target import target_sessions
 from lambdas.budget import seconds_left
-from lambdas.domain import load_request
+from lambdas.domain import load_request, load_target
 from lambdas.domain.documents import PARTS
 from lambdas.domain.drill import execution_from
-from lambdas.domain.load import Load, load_folder, to_document
+from lambdas.domain.load import Load, load_folder, staging_prefix, to_document
 from lambdas.errors import BadData, InvalidRequest, NotFound, QueryFailed
 from lambdas.loading.documents import LoadFolder
 from lambdas.loading.plan import plan
-from lambdas.observability import Event, logged
+from lambdas.observability import Event, logged, logger
 from lambdas.settings import from_environment
 
 
@@ -25,16 +25,16 @@ def handler(event: Event, context: Any) -> Any:
     document, execution = event["input"], execution_from(event)
     faults = load_request.faults(document)
     if not faults:
-        faults = load_request.login_faults(document, settings.load_secrets)
+        faults = load_target.login_faults(
+            document["target"], settings.load_secrets, settings.prefix
+        )
     if faults:
         return _refused(faults)
     request = load_request.parse(document)
-    folder = load_folder(request.db_instance_id, execution)
+    folder = load_folder(request.target, execution)
     evidence = Evidence(settings.evidence_bucket, folder)
     try:
-        open_session = target_sessions(
-            request.db_instance_id, settings, partial(seconds_left, context)
-        )
+        open_session = target_sessions(request.target, settings, partial(seconds_left, context))
         with open_session(request.database) as session:
             planned = plan(session, request, settings.load_part_bytes)
     except InvalidRequest as error:
@@ -42,10 +42,11 @@ def handler(event: Event, context: Any) -> Any:
     except (BadData, NotFound, QueryFailed) as error:
         return _refused([str(error)])
     LoadFolder(evidence).write_plan(document, planned)
+    logger.info("planned", parts=len(planned.parts), atomic=planned.atomic)
     load = Load(
         id=execution.id,
         evidence=folder,
-        db_instance_id=request.db_instance_id,
+        target=request.target,
         database=request.database,
         started_at=execution.started_at.isoformat(),
         bucket=settings.evidence_bucket,
@@ -53,6 +54,8 @@ def handler(event: Event, context: Any) -> Any:
         parts=len(planned.parts),
         streams=request.streams,
         to_survey=len({part.key for part in planned.parts}) < len(planned.parts),
+        atomic=planned.atomic,
+        staging=staging_prefix(execution.id),
     )
     return {"accepted": True, "cause": "", "load": to_document(load)}
 

@@ -8,7 +8,7 @@ from lambdas.adapters import objects
 from lambdas.adapters.evidence import Evidence
 from lambdas.domain import documents
 from lambdas.domain.load import load_from
-from lambdas.errors import AccessDenied, ObjectChanged
+from lambdas.errors import AccessDenied, ObjectChanged, ServiceUnavailable, Throttled
 from lambdas.loading.documents import LoadFolder
 from lambdas.loading.rows import survey
 from lambdas.observability import Event, logged
@@ -20,14 +20,22 @@ def handler(event: Event, _context: Any) -> Any:
     """``{"part"}``; what it says goes to the evidence folder, which a retry finds."""
     settings, load, number = from_environment(os.environ), load_from(event), event["part"]["number"]
     folder = LoadFolder(Evidence(settings.evidence_bucket, load.evidence))
-    if folder.evidence.find(documents.stretch(number)) is None:
-        part, form = folder.plan().parts[number - 1], folder.request().form
-        try:
-            stretch = survey(
-                objects.chunks(objects.version_of(part), part.first, part.end), form.cut_quote
-            )
-        except (ObjectChanged, AccessDenied) as error:
-            folder.write_fault(number, str(error))
-        else:
-            folder.evidence.write(documents.stretch(number), asdict(stretch))
+    try:
+        if folder.evidence.find(documents.stretch(number)) is None:
+            _survey(folder, number)
+    except (ServiceUnavailable, Throttled) as error:
+        folder.write_fault(number, f"{type(error).__name__}: {error}", lost=True)
+        raise
     return {"part": number}
+
+
+def _survey(folder: LoadFolder, number: int) -> None:
+    part, form = folder.plan().parts[number - 1], folder.request().form
+    try:
+        stretch = survey(
+            objects.chunks(objects.version_of(part), part.first, part.end), form.cut_quote
+        )
+    except (ObjectChanged, AccessDenied) as error:
+        folder.write_fault(number, str(error))
+    else:
+        folder.evidence.write(documents.stretch(number), asdict(stretch))

@@ -6,8 +6,9 @@ from typing import Any
 
 from lambdas.adapters.evidence import Evidence
 from lambdas.domain import documents
-from lambdas.domain.load import LoadPlan, Part, Rejects, Target, outcome_of
+from lambdas.domain.load import LoadPlan, Part, Rejects, Target, Way, outcome_of
 from lambdas.domain.load_request import LoadRequest, parse
+from lambdas.errors import LoadOver
 from lambdas.loading.rows import Stretch
 
 
@@ -25,7 +26,7 @@ class LoadFolder:
             {
                 "targets": [asdict(target) for target in plan.targets],
                 "parts": [asdict(part) for part in plan.parts],
-                "at_once": plan.at_once,
+                "atomic": plan.atomic,
             },
         )
         self.evidence.write(documents.PARTS, [{"number": part.number} for part in plan.parts])
@@ -40,7 +41,6 @@ class LoadFolder:
         return LoadPlan(
             tuple(_target(target) for target in found["targets"]),
             tuple(Part(**part) for part in found["parts"]),
-            found["at_once"],
         )
 
     def stretch(self, number: int) -> Stretch:
@@ -52,10 +52,25 @@ class LoadFolder:
         found: dict[str, Any] | None = self.evidence.find(documents.loaded(number))
         return found
 
-    def write_fault(self, number: int, fault: str) -> None:
-        """What keeps a part, and with it the load, from being loaded."""
+    def write_fault(self, number: int, fault: str, *, lost: bool = False) -> None:
+        """What keeps a part, and with it the load, from being loaded.
+
+        Args:
+            lost: it may be another time; the next try writes what became of it instead.
+        """
         nothing = {"size_bytes": 0, "rejected": 0, "rejects": []}
-        self.evidence.write(documents.loaded(number), {"part": number, "fault": fault, **nothing})
+        outcome = {"part": number, "fault": fault, "lost": lost, **nothing}
+        self.evidence.write(documents.loaded(number), outcome)
+
+    def refuse_over(self) -> None:
+        """Nothing is begun any more once the load was ended from outside.
+
+        Raises:
+            LoadOver: it was; a function that is still at work, or a redrive, may not make a
+                staging table again.
+        """
+        if self.evidence.find(documents.OVER) is not None:
+            raise LoadOver("the load was ended and its staging tables removed: start a new one")
 
     def write_rejects(self, number: int, rejects: Rejects) -> None:
         """The rows that a part leaves out, if there are any, and why."""
@@ -69,11 +84,12 @@ class LoadFolder:
         return found
 
     def result(self, plan: LoadPlan, rows: int) -> dict[str, Any]:
-        """``{"rows", "bytes", "rejected", "tables", "rejects", "reasons"}`` of a load."""
+        """``{"atomic", "rows", "bytes", "rejected", "tables", "rejects", "reasons"}``."""
         outcome = outcome_of([self.loaded(part.number) for part in plan.parts])
         tables = dict.fromkeys(f"{target.schema}.{target.table}" for target in plan.targets)
         rejects = [self.evidence.location(documents.rejects(part)) for part in outcome.rejecting]
         return {
+            "atomic": plan.atomic,
             "rows": rows,
             "bytes": outcome.size_bytes,
             "rejected": outcome.rejected,
@@ -91,4 +107,5 @@ def _target(document: Mapping[str, Any]) -> Target:
         tuple(document["all_columns"]),
         tuple(document["key"]),
         tuple((name, kind) for name, kind in document["definition"]),
+        Way(document["way"]),
     )

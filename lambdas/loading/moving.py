@@ -1,4 +1,4 @@
-"""All parts into their tables in one transaction, or none."""
+"""What was copied beside its table comes into it: all parts in one transaction, or none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ from lambdas.domain.load import (
     LoadPlan,
     Rules,
     Target,
+    Way,
 )
-from lambdas.errors import BadData, QueryFailed
-from lambdas.loading import staging
+from lambdas.errors import BadData, PartLost, QueryFailed
+from lambdas.loading import hidden, staging
 from lambdas.loading.staging import Staged
 from lambdas.loading.table import identifiers
 
@@ -44,43 +45,74 @@ def analyze(session: Session, plan: LoadPlan) -> None:
 
 
 def move(session: Session, load_id: str, filled: Sequence[Filled], rules: Rules) -> list[int]:
-    """Move every part; return the rows that came into each table.
+    """Bring every part that is not there yet into its table; return the rows of each target.
 
     A second call finds the first one's note and changes nothing.
 
     Raises:
-        BadData: the rows break a key, a reference or another rule of the table.
+        BadData: the rows break a key, a reference or another rule of the table; or there is a
+            table now that was to be made.
+        PartLost: a part is not there, though it was loaded.
     """
     done = moved(session, load_id, filled)
     if done is not None:
         return done
     with session.transaction(doing="moving the rows"):
-        prepare(session, [one.target for one in filled], rules)
-        return [_move(session, load_id, one, rules) for one in filled]
+        prepare(session, load_id, [one.target for one in filled], rules)
+        return [_settle(session, load_id, one, rules) for one in filled]
 
 
 def moved(session: Session, load_id: str, filled: Sequence[Filled]) -> list[int] | None:
-    """The rows that an earlier try has moved into each table; None when it has not."""
-    notes = [staging.find(session, load_id, one.target, one.parts[0]) for one in filled]
-    rows = [found.rows for found in notes if found is not None and found.moved]
-    return rows if len(rows) == len(filled) else None
+    """The rows that earlier tries have brought into each table; None when any is missing."""
+    rows = [_rows_in(session, load_id, one) for one in filled]
+    found = [count for count in rows if count is not None]
+    return found if len(found) == len(filled) else None
 
 
-def prepare(session: Session, targets: Sequence[Target], rules: Rules) -> None:
-    """Make the tables that are not there, or empty those that are; each one once."""
-    once = {(target.schema, target.table): target for target in reversed(targets)}
-    for (schema, name), target in once.items():
-        table = sql.Identifier(schema, name)
-        if target.definition:
-            session.run(staging.created(table, target), doing=f"making the table {name}")
+def _rows_in(session: Session, load_id: str, one: Filled) -> int | None:
+    notes = staging.find_all(session, load_id, one.target, one.parts)
+    done = [note.rows for note in notes.values() if note.moved]
+    # Where the parts came in together one note stands for all of them.
+    wanted = len(one.parts) if one.target.way is Way.APART else 1
+    return sum(done) if len(done) == wanted else None
+
+
+def prepare(session: Session, load_id: str, targets: Sequence[Target], rules: Rules) -> None:
+    """Name the tables that are new, empty those that are to be; each one once."""
+    once = {(target.schema, target.table): target for target in targets}
+    for target in once.values():
+        table = sql.Identifier(target.schema, target.table)
+        if target.way is Way.HIDDEN:
+            hidden.publish(session, load_id, target)
         elif rules.truncate_first:
-            session.run(sql.SQL("TRUNCATE {}").format(table), doing=f"emptying {name}")
+            query = sql.SQL("TRUNCATE {}").format(table)
+            session.run(query, doing=f"emptying {target.table}")
+
+
+def _settle(session: Session, load_id: str, one: Filled, rules: Rules) -> int:
+    if one.target.way is Way.STAGED:
+        rows = _move(session, load_id, one, rules)
+    else:
+        notes = staging.find_all(session, load_id, one.target, one.parts)
+        lost = [str(number) for number in one.parts if number not in notes]
+        if lost:
+            raise PartLost(f"parts that are gone again: {', '.join(lost)}")
+        rows = sum(note.rows for note in notes.values())
+    if one.target.way is not Way.APART:
+        _note_moved(session, load_id, one, rows)
+    return rows
+
+
+def _note_moved(session: Session, load_id: str, one: Filled, rows: int) -> None:
+    for number in one.parts[1:]:
+        staging.drop(session, load_id, one.target, number)
+    staging.note(session, load_id, one.target, one.parts[0], Staged(load_id, rows, moved=True))
 
 
 def _move(session: Session, load_id: str, one: Filled, rules: Rules) -> int:
-    target, first = one.target, one.parts[0]
+    target = one.target
     try:
-        rows = session.change(_insertion(load_id, one, rules), doing=f"filling {target.table}")
+        return session.change(_insertion(load_id, one, rules), doing=f"filling {target.table}")
     except QueryFailed as refused:
         if not refused.sqlstate.startswith("23"):
             raise
@@ -88,10 +120,6 @@ def _move(session: Session, load_id: str, one: Filled, rules: Rules) -> int:
         raise BadData(
             f"{target.table}: the rows can't be put in: {reason} (SQLSTATE {refused.sqlstate})"
         ) from None
-    for number in one.parts[1:]:
-        staging.drop(session, load_id, target, number)
-    staging.note(session, load_id, target, first, Staged(load_id, rows, moved=True))
-    return rows
 
 
 def _insertion(load_id: str, one: Filled, rules: Rules) -> sql.Composable:

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from psycopg2 import sql
 
 from lambdas.adapters import objects
 from lambdas.adapters.postgres import Session
 from lambdas.domain.csv_format import CsvFormat
-from lambdas.domain.load import Part, Rejects, Rules, Target
-from lambdas.loading import staging
+from lambdas.domain.load import Part, Rejects, Rules, Target, Way
+from lambdas.loading import hidden, staging
 from lambdas.loading.copying import copy_in
 from lambdas.loading.feed import Feed, Progress, feed
-from lambdas.loading.moving import prepare
 from lambdas.loading.reading import header_line
 from lambdas.loading.rejects import copy_leaving_out
 from lambdas.loading.rows import NOT_FOUND, Stretch
@@ -72,56 +72,66 @@ def load_part(
     progress: Progress,
     keep: Callable[[Rejects], None],
 ) -> Staged:
-    """Copy a part into its staging table; a part that an earlier try has staged is left alone.
+    """Copy a part whither its target's way says, in one transaction.
+
+    A part that an earlier try has copied is left alone.
 
     Args:
         keep: keeps the rows that are left out; called before the others are committed, since a
             retry that finds them would not see the bad ones any more.
+
+    Raises:
+        BadData: a row can't be loaded; or there is a table now that was to be made.
     """
-
-    def fill(table: sql.Identifier) -> Staged:
-        headless = form.header and not part.begins
-        rejects = Rejects(header=header_line(target.columns, form) if headless else b"")
-        with open_feed(session, part, rows, form, progress) as data:
-            count = _copy(session, table, part, target, rows, form, rules, data, rejects)
-        keep(rejects)
-        return Staged(load_id, count, len(rejects.lines), data.size_bytes)
-
-    return staging.stage(session, load_id, target, part.number, fill)
-
-
-def load_whole(
-    session: Session,
-    load_id: str,
-    part: Part,
-    target: Target,
-    rows: Reach,
-    form: CsvFormat,
-    rules: Rules,
-    progress: Progress,
-) -> Staged:
-    """Copy the only part of a load into the table itself, in one transaction; once."""
     done = staging.find(session, load_id, target, part.number)
     if done is not None:
         return done
-    table = sql.Identifier(target.schema, target.table)
+    if target.way is Way.HIDDEN:
+        hidden.make(session, load_id, target)
+    headless = form.header and not part.begins
+    rejects = Rejects(header=header_line(target.columns, form) if headless else b"")
     feeding = open_feed(session, part, rows, form, progress)
     with session.transaction(doing="loading"), feeding as data:
-        staging.mark(session, load_id, target, part.number)
-        prepare(session, [target], rules)
-        count = copy_in(
-            session,
-            table,
-            target.columns,
-            form,
-            data,
-            with_header=form.header and part.begins,
-            where=part.location,
+        table = _opened(session, load_id, part, target)
+        count = _copy(session, table, part, target, rows, form, rules, data, rejects)
+        keep(rejects)
+        staged = Staged(
+            load_id,
+            count,
+            len(rejects.lines),
+            data.size_bytes,
+            moved=target.way in (Way.AT_ONCE, Way.APART),
+            first=rows.first,
+            end=rows.end,
             first_line=rows.first_line,
         )
-        staged = Staged(load_id, count, 0, data.size_bytes, moved=True)
         staging.note(session, load_id, target, part.number, staged)
     return staged
+
+
+def _opened(session: Session, load_id: str, part: Part, target: Target) -> sql.Identifier:
+    """Mark the part as begun; the table to copy into, made if it is only for this."""
+    if target.way is Way.STAGED:
+        return staging.make(session, load_id, target, part.number)
+    staging.mark(session, load_id, target, part.number)
+    if target.way is Way.HIDDEN:
+        return hidden.identifier(load_id, target)
+    table = sql.Identifier(target.schema, target.table)
+    if target.way is Way.APART:
+        _wait_for_keys(session, table)
+    elif target.definition:
+        hidden.create(session, target)
+    return table
+
+
+def _wait_for_keys(session: Session, table: sql.Identifier) -> None:
+    """Let a key that another part is putting in be waited for as long as that part takes.
+
+    It is then a row refused with its line, where a lock time-out would tell nothing; only the table
+    itself is not waited for.
+    """
+    query = sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE; SET LOCAL lock_timeout = 0").format(table)
+    session.run(query, doing=f"opening {table.strings[-1]}")
 
 
 @contextmanager
@@ -153,27 +163,18 @@ def _copy(
     data: Feed,
     rejects: Rejects,
 ) -> int:
-    header = form.header and part.begins
-    if rules.max_errors == 0:
-        return copy_in(
-            session,
-            table,
-            target.columns,
-            form,
-            data,
-            with_header=header,
-            where=part.location,
-            first_line=rows.first_line,
-        )
-    return copy_leaving_out(
+    copy = (
+        copy_in
+        if rules.max_errors == 0
+        else partial(copy_leaving_out, rejects=rejects, most=rules.max_errors)
+    )
+    return copy(
         session,
         table,
         target.columns,
         form,
         data,
-        rejects,
-        with_header=header,
+        with_header=form.header and part.begins,
         where=part.location,
         first_line=rows.first_line,
-        most=rules.max_errors,
     )

@@ -11,7 +11,17 @@ from psycopg2 import sql
 from lambdas.adapters import objects
 from lambdas.adapters.objects import ObjectVersion
 from lambdas.adapters.postgres import Session
-from lambdas.domain.load import MOST_PARTS, ON_CONFLICT_REPLACE, LoadPlan, Part, Target, cut
+from lambdas.domain.load import (
+    MOST_PARTS,
+    ON_CONFLICT_REPLACE,
+    LoadPlan,
+    Part,
+    Target,
+    Way,
+    cut,
+    part_bytes_of,
+    way_of,
+)
 from lambdas.domain.load_request import PER_OBJECT, LoadRequest
 from lambdas.errors import BadData, InvalidRequest
 from lambdas.loading import header, infer, table
@@ -47,19 +57,20 @@ def plan(session: Session, request: LoadRequest, part_bytes: int) -> LoadPlan:
         head = look(version, request)
         found.append(_target(session, request, head))
         heads.append(replace(head, text=b""))
-    wanted = agreed(found)
+    rules, streams = request.rules, request.streams // len(heads)
+    wanted = [replace(target, way=way_of(target, rules)) for target in agreed(found)]
     targets = list(dict.fromkeys(wanted))
     parts: list[Part] = []
     for head, target in zip(heads, wanted, strict=True):
-        parts += _parts(head, request, len(parts) + 1, targets.index(target), part_bytes)
+        size = part_bytes_of(head.version.size_bytes, target.way, streams, part_bytes)
+        parts += _parts(head, request, len(parts) + 1, targets.index(target), size)
     if len(parts) > MOST_PARTS:
         raise InvalidRequest([f"prefix: {len(parts)} parts are too many; at most {MOST_PARTS}"])
     if request.per_object:
         _refuse_shared_tables(targets, len(heads))
-    rules = request.rules
-    # TRUNCATE keeps every reader waiting until its transaction ends: not for as long as a COPY.
-    direct = rules.on_conflict == "error" and rules.max_errors == 0 and not rules.truncate_first
-    return LoadPlan(tuple(targets), tuple(parts), at_once=len(parts) == 1 and direct)
+    if len(parts) == 1 and rules.direct:
+        targets = [replace(target, way=Way.AT_ONCE) for target in targets]
+    return LoadPlan(tuple(targets), tuple(parts))
 
 
 def _refuse_shared_tables(targets: Sequence[Target], objects_found: int) -> None:

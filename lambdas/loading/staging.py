@@ -1,11 +1,12 @@
-"""The tables beside the table: a part each, filled once, whatever is tried again.
+"""The tables beside the table: one for each part, made once, whatever is tried again.
 
-A staging table and the note on it (its comment) are made in the transaction that fills it. So a
-retry that finds one knows that the part is done, and how many rows it brought.
+A staging table and the note on it (its comment) are made in the transaction that copies the part,
+into it or elsewhere; elsewhere it is empty, and only a mark. So a retry that finds one knows that
+the part is done, and how many rows it brought.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 
@@ -15,10 +16,10 @@ from lambdas.adapters.postgres import Session
 from lambdas.domain.load import Target, staging_name
 from lambdas.loading.table import identifiers
 
-_NOTE = """
-SELECT pg_catalog.obj_description(c.oid, 'pg_class')
+_NOTES = """
+SELECT c.relname, pg_catalog.obj_description(c.oid, 'pg_class')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s
+WHERE n.nspname = %s AND c.relname = ANY(%s)
 """
 
 
@@ -31,6 +32,7 @@ class Staged:
         rejected: bad rows that were left out.
         size_bytes: of the data, in UTF-8.
         moved: whether the rows are in the table; the staging table is then only a mark.
+        first, end, first_line: of the part's rows within their object.
     """
 
     load: str
@@ -38,55 +40,49 @@ class Staged:
     rejected: int = 0
     size_bytes: int = 0
     moved: bool = False
+    first: int = 0
+    end: int = 0
+    first_line: int = 1
 
 
 def find(session: Session, load_id: str, target: Target, number: int) -> Staged | None:
     """What an earlier try of this part has done; None when nothing."""
-    name = staging_name(load_id, number)
-    rows = session.rows(_NOTE, [target.schema, name], doing=f"looking for {name}")
-    return Staged(**json.loads(rows[0][0])) if rows and rows[0][0] else None
+    return find_all(session, load_id, target, [number]).get(number)
 
 
-def stage(
-    session: Session,
-    load_id: str,
-    target: Target,
-    number: int,
-    fill: Callable[[sql.Identifier], Staged],
-) -> Staged:
-    """Make a staging table and fill it, in one transaction; once, however often it is called.
+def find_all(
+    session: Session, load_id: str, target: Target, numbers: Sequence[int]
+) -> dict[int, Staged]:
+    """The notes on those of a target's parts that are done."""
+    names = {staging_name(load_id, number): number for number in numbers}
+    rows = session.rows(_NOTES, [target.schema, list(names)], doing="looking for staging tables")
+    return {names[name]: Staged(**json.loads(note)) for name, note in rows if note}
 
-    Args:
-        fill: copies into the table that it is given.
-    """
-    done = find(session, load_id, target, number)
-    if done is not None:
-        return done
-    table = _identifier(load_id, target, number)
-    with session.transaction(doing="loading"):
-        session.run(_creation(table, target), doing="making a staging table")
-        staged = fill(table)
-        note(session, load_id, target, number, staged)
-    return staged
+
+def make(session: Session, load_id: str, target: Target, number: int) -> sql.Identifier:
+    """Make the staging table of a part; return it."""
+    table = identifier(load_id, target, number)
+    session.run(_creation(table, target), doing="making a staging table")
+    return table
 
 
 def mark(session: Session, load_id: str, target: Target, number: int) -> None:
-    """An empty table to carry a note, where the rows go into the table at once."""
-    query = sql.SQL("CREATE TABLE {} ()").format(_identifier(load_id, target, number))
+    """An empty table to carry a note, where the rows go elsewhere."""
+    query = sql.SQL("CREATE TABLE {} ()").format(identifier(load_id, target, number))
     session.run(query, doing="making a mark")
 
 
 def note(session: Session, load_id: str, target: Target, number: int, staged: Staged) -> None:
     """Write down what was done, in the transaction in which it is done."""
     query = sql.SQL("COMMENT ON TABLE {} IS {}").format(
-        _identifier(load_id, target, number), sql.Literal(json.dumps(asdict(staged)))
+        identifier(load_id, target, number), sql.Literal(json.dumps(asdict(staged)))
     )
     session.run(query, doing="noting what was done")
 
 
 def drop(session: Session, load_id: str, target: Target, number: int) -> None:
     """Remove a staging table; one that is not there is fine."""
-    table = _identifier(load_id, target, number)
+    table = identifier(load_id, target, number)
     session.run(sql.SQL("DROP TABLE IF EXISTS {}").format(table), doing="dropping a staging table")
 
 
@@ -98,7 +94,7 @@ def rows_of(load_id: str, target: Target, number: int) -> sql.Composable:
         part=sql.Identifier(part),
         place=sql.Identifier(place),
         number=sql.Literal(number),
-        table=_identifier(load_id, target, number),
+        table=identifier(load_id, target, number),
     )
 
 
@@ -108,7 +104,8 @@ def order_names(target: Target) -> tuple[str, str]:
     return next(free), next(free)
 
 
-def _identifier(load_id: str, target: Target, number: int) -> sql.Identifier:
+def identifier(load_id: str, target: Target, number: int) -> sql.Identifier:
+    """The staging table of a part."""
     return sql.Identifier(target.schema, staging_name(load_id, number))
 
 
@@ -118,8 +115,6 @@ def _creation(table: sql.Identifier, target: Target) -> sql.Composable:
     What PostgreSQL refuses here it refuses with its line; keys and references are left for the
     move. The columns that the data do not bring are dropped, and with them what needs them.
     """
-    if target.definition:
-        return created(table, target)
     others = [name for name in target.all_columns if name not in target.columns]
     drops = sql.SQL("").join(
         sql.SQL("; ALTER TABLE {} DROP COLUMN {}").format(table, sql.Identifier(name))
@@ -129,12 +124,3 @@ def _creation(table: sql.Identifier, target: Target) -> sql.Composable:
         table, sql.Identifier(target.schema, target.table)
     )
     return like + drops
-
-
-def created(table: sql.Identifier, target: Target) -> sql.Composable:
-    """A table by the types that were told from its first rows."""
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
-        for name, kind in target.definition
-    )
-    return sql.SQL("CREATE TABLE {} ({})").format(table, columns)

@@ -112,6 +112,10 @@ def _judge_drill(names: Names) -> list[Grant]:
     ]
 
 
+def _keep_instance(names: Names) -> list[Grant]:
+    return [*_look_at_copy(names), rds.keep_copy(names), *rds.spare_sources(names)]
+
+
 def _delete_instance(names: Names) -> list[Grant]:
     return [*_look_at_copy(names), rds.delete_copy(names), *rds.spare_sources(names)]
 
@@ -164,6 +168,7 @@ OF_STATES: dict[str, _Builder] = {
     "PlanVerification": _plan_verification,
     "VerifyBatch": _verify_batch,
     "JudgeDrill": _judge_drill,
+    "KeepInstance": _keep_instance,
     "DeleteInstance": _delete_instance,
     "CheckDeletion": _look_at_copy,
     "PublishReport": _publish_report,

@@ -34,7 +34,7 @@ def load_part(names: Names) -> list[Grant]:
     return [
         *_reach_target(names),
         *_read_objects(names),
-        *evidence.read(names, *_PLAN, STRETCHES, REASONS, of=LOADS),
+        *evidence.read(names, *_PLAN, STRETCHES, REASONS, documents.OVER, of=LOADS),
         evidence.write(names, LOADED, REJECTS, REASONS, of=LOADS),
     ]
 
@@ -43,25 +43,31 @@ def finish_load(names: Names) -> list[Grant]:
     """Move the rows by what the parts wrote down."""
     return [
         *_reach_target(names),
-        *evidence.read(names, *_PLAN, LOADED, of=LOADS),
+        *evidence.read(names, *_PLAN, LOADED, documents.OVER, of=LOADS),
         evidence.write(names, documents.RESULT, of=LOADS),
     ]
 
 
 def tidy_load(names: Names) -> list[Grant]:
-    """Drop the staging tables of the plan, and keep the result that a lost function could not."""
+    """Drop the staging tables of the plan, and keep the result that a lost function could not.
+
+    Of an execution that was ended from outside, note that nothing of it may go on.
+    """
     return [
         *_reach_target(names),
         *evidence.read(names, documents.LOAD, LOADED, documents.RESULT, of=LOADS),
-        evidence.write(names, documents.RESULT, of=LOADS),
+        evidence.write(names, documents.RESULT, documents.OVER, of=LOADS),
     ]
 
 
 def _reach_target(names: Names) -> list[Grant]:
+    """By the logins of the settings; into a copy that is kept, by its own master secret."""
     targets = tuple(f"db:{target}" for target in names.load_targets)
+    why = "where the target answers; of a copy, whether it is kept too"
     return [
-        rds.describe(names, *targets, why="where the target answers"),
+        rds.describe(names, *targets, f"db:{names.own}", why=why),
         *secrets.read_target_login(names),
+        *secrets.read_copy_login(names),
     ]
 
 

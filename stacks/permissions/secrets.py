@@ -24,7 +24,9 @@ def read_source_login(names: Names) -> list[Grant]:
 
 
 def read_target_login(names: Names) -> list[Grant]:
-    """Read the logins that the deployment keeps for the instances that are loaded into."""
+    """Read the logins that the deployment keeps for the servers that are loaded into."""
+    if not names.load_secret_arns:
+        return []
     login = Grant(
         "ReadTargetLogin",
         ("secretsmanager:GetSecretValue",),

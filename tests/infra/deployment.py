@@ -32,6 +32,17 @@ OVERRIDES = {"TM_TLS_MODE": "disable", "TM_LOAD_PART_MIB": "0.01"}
 LOADER_SECRET = "shop-loader"
 GRANTS = ROOT / "docs" / "security.md"
 
+USED_BY_AWS: dict[str | tuple[str, str], str] = {
+    "WriteLog": "Lambda writes the log with the role, not the code",
+    "Trace": "Lambda and Step Functions trace with the role, not the code",
+    "DeliverLog": "Step Functions delivers its log with the role",
+    "LetLambdaJoinNetwork": "Lambda makes network interfaces with the role",
+    "LetLambdaKeepInterface": "Lambda looks after network interfaces with the role",
+    "LetLambdaLookAtNetwork": "Lambda looks at the network with the role",
+    "FollowMapRun": "Step Functions follows the children of its own map run",
+}
+"""What a role may do and no code ever does."""
+
 Template = dict[str, Any]
 Synthesise = Callable[[Mapping[str, Any]], Template]
 

@@ -297,6 +297,7 @@ def _event(state: str) -> Any:
         "marks": {"PlanDrill": started_at},
         "goal": "restored",
         "cleanup": {"done": True, "detail": "no copy was made"},
+        "kept": None,
     }
 
 
@@ -308,7 +309,7 @@ def _load(started_at: str) -> dict[str, Any]:
         Load(
             id=_EXECUTION,
             evidence="loads/shop-staging/2026/11/22/x",
-            db_instance_id="shop-staging",
+            target="shop-staging",
             database="shop",
             started_at=started_at,
             bucket="made-by-aws",
@@ -316,6 +317,8 @@ def _load(started_at: str) -> dict[str, Any]:
             parts=1,
             streams=4,
             to_survey=True,
+            atomic=True,
+            staging="time_machine_load_0123456789_",
         )
     )
 

@@ -9,7 +9,7 @@ from lambdas.domain import bounds
 from lambdas.domain.ownership import RESTORABLE, ROLE, STACK
 from lambdas.domain.request import parse
 from lambdas.settings import from_environment
-from stacks.permissions import names, statements
+from stacks.permissions import statements
 from tests.infra.policies import NAMES, document, principal
 from tests.infra.simulation import Simulator
 from tests.infra.test_settings import SHOP
@@ -78,10 +78,6 @@ def test_plan_drill_and_the_role_that_restores_agree_on_the_quarantines_groups(
         {},
     )
     assert (bounds.quarantine_faults(request, SETTINGS) == []) == decision.allowed
-
-
-def test_functions_and_policies_know_one_tag_that_lends() -> None:
-    assert names.RESTORABLE == RESTORABLE
 
 
 def test_the_functions_are_told_the_sources_of_the_settings(synthesised: Synthesised) -> None:

@@ -7,37 +7,33 @@ that a small file is cut into parts.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from moto.events.models import EventPattern
 
 from local.cloud import REGION, SOURCE, Ending
 from local.loads import CSV_BUCKET
 from stacks.spec import BESIDE, LOAD, WORKFLOW
 from tests.infra.authorisation import Answer
 from tests.infra.conftest import Template, synthesise
-from tests.infra.deployment import Deployment, deployed
+from tests.infra.deployment import USED_BY_AWS, Deployment, deployed
 from tests.infra.resources import client
 from tests.infra.simulation import Simulator
 from tests.infra.test_calls import LOADING
-from tests.infra.test_deployed import role_of, unneeded_by
+from tests.infra.test_deployed import invokers, role_of, unneeded_by
+from tests.load.test_ended import event_of
 
 FIRST, ROWS = 100_001, 1500
 DENIED = "billing"
 
-NOT_OF_A_LOAD = {
-    "WriteLog": "Lambda writes the log with the role, not the code",
-    "Trace": "Lambda and Step Functions trace with the role, not the code",
-    "DeliverLog": "Step Functions delivers its log with the role",
-    "LetLambdaJoinNetwork": "Lambda makes network interfaces with the role",
-    "LetLambdaKeepInterface": "Lambda looks after network interfaces with the role",
-    "LetLambdaLookAtNetwork": "Lambda looks at the network with the role",
-    "FollowMapRun": "Step Functions follows the parts of its own map run",
+NOT_OF_A_LOAD: dict[str | tuple[str, str], str] = {
+    **USED_BY_AWS,
+    "ReadCopyLogin": "for a copy that is kept, see below",
     ("SurveyPart", "ListObjects"): "for an object that was deleted meanwhile",
     ("LoadPart", "ListObjects"): "likewise",
-    ("LoadPart", "MissEvidence"): "for a part that was never surveyed",
-    ("FinishLoad", "MissEvidence"): "for a part that gave no result",
     ("TidyLoad", "MissEvidence"): "for a load that was not finished",
-    ("TidyLoad", "WriteEvidence"): "for a result that a lost function could not write",
+    ("TidyLoad", "WriteEvidence"): "for a result that a lost function could not write, and an end",
 }
 """What a role may do and a load that goes well does not, and why it is allowed all the same."""
 
@@ -59,12 +55,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         yield found
 
 
-def orders() -> bytes:
-    rows = (f'{n},"an order\nof {n}"\n' for n in range(FIRST, FIRST + ROWS))
+def orders(first: int = FIRST) -> bytes:
+    rows = (f'{n},"an order\nof {n}"\n' for n in range(first, first + ROWS))
     return ("id,note\n" + "".join(rows)).encode()
 
 
-def run(stack: Deployment, bucket: str = CSV_BUCKET) -> Ending:
+def run(stack: Deployment, bucket: str = CSV_BUCKET, target: str = SOURCE) -> Ending:
     stack.authoriser.answers.clear()
     stack.cloud.ledger.calls.clear()
     stack.cloud.functions.invocations.clear()
@@ -72,14 +68,14 @@ def run(stack: Deployment, bucket: str = CSV_BUCKET) -> Ending:
     document = {
         "bucket": bucket,
         "prefix": "2026/",
-        "target": {"db_instance_id": SOURCE, "database": "shop"},
+        "target": {"db_instance_id": target, "database": "shop"},
         "table": "sales.orders",
     }
     return stack.cloud.run(document, machine=machine)
 
 
-def rows_loaded(stack: Deployment) -> int:
-    server = stack.cloud.rds.instance(SOURCE).server
+def rows_loaded(stack: Deployment, target: str = SOURCE) -> int:
+    server = stack.cloud.rds.instance(target).server
     assert server is not None
     with server.admin("shop") as cursor:
         cursor.execute("SELECT count(*) FROM sales.orders WHERE id >= %s", [FIRST])
@@ -150,6 +146,34 @@ def test_every_permission_is_needed_by_a_load_or_has_a_reason(
     assert {why for why in NOT_OF_A_LOAD if why not in unneeded and why not in sids} == set()
 
 
+def test_a_copy_is_kept_and_loaded_into_under_the_least_grants(
+    stack: Deployment, load: Done
+) -> None:
+    """The copy has what the source had been given; the second load goes into the copy alone."""
+    stack.authoriser.answers.clear()
+    drill = stack.cloud.run({"db_instance_id": SOURCE, "mode": "restore", "baseline": "none"})
+    assert drill.status == "SUCCEEDED", drill.cause
+    assert drill.output is not None
+    copy = drill.output["kept"]["copy_id"]
+    keeping, role = list(stack.authoriser.answers), role_of("tm-KeepInstance")
+    assert set(unneeded_by(stack, role, keeping)) <= set(USED_BY_AWS)
+    before = rows_loaded(stack, copy)
+    client("s3").put_object(Bucket=CSV_BUCKET, Key="2026/orders.csv", Body=orders(FIRST + ROWS))
+    loaded = run(stack, target=copy)
+    assert loaded.status == "SUCCEEDED", loaded.cause
+    assert rows_loaded(stack, copy) == before + ROWS == load.rows + ROWS
+    answers = [*keeping, *stack.authoriser.answers]
+    assert [it.decision.detail for it in answers if not it.decision.allowed] == []
+    login = drill.output["kept"]["secret_arn"]
+    readers = {
+        it.call.state
+        for it in stack.authoriser.answers
+        if it.call.parameters.get("SecretId") == login
+    }
+    assert readers == {f"tm-{spec.name}" for spec in LOAD if spec.in_vpc}
+    assert rows_loaded(stack) == load.rows
+
+
 def test_a_bucket_that_the_settings_do_not_name_is_denied(stack: Deployment, load: Done) -> None:
     ending = run(stack, bucket=DENIED)
     assert ending.status == "FAILED"
@@ -180,3 +204,38 @@ def test_the_machine_of_loads_may_invoke_no_function_but_its_own(stack: Deployme
         function = f"arn:aws:lambda:{REGION}:123456789012:function:tm-{spec.name}"
         why = stack.may(machine["roleArn"], "lambda.Invoke", {"FunctionName": function})
         assert (why == "") == (spec in LOAD), spec.name
+
+
+def test_a_stopped_load_is_tidied_by_its_event_under_its_own_role(
+    stack: Deployment, load: Done
+) -> None:
+    """And under the rule of its own machine: the sweeper is another's."""
+    cloud, started = stack.cloud, list[str]()
+
+    def stop(state: str, event: Any) -> None:
+        if state == "tm-LoadPart" and not started:
+            started.append(event["load"]["id"])
+            cloud.stop(started[0])
+
+    cloud.functions.before = stop
+    assert run(stack).status == "ABORTED"
+    cloud.functions.before = None
+    assert staging_tables(stack) != 0
+    event = event_of(cloud, started[0])
+    rule = client("events").describe_rule(Name=stack.physical_id("AWS::Events::Rule", "Load"))
+    assert EventPattern.load(rule["EventPattern"]).matches_event(event)
+    (target,) = client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    assert invokers(target["Arn"]) == [("events.amazonaws.com", rule["Arn"])]
+    answer = stack.invoke(target["Arn"], event)["Payload"]
+    assert (answer["dropped"] > 0, answer["loaded"]) == (True, None)
+    assert stack.authoriser.denials() == []
+    assert staging_tables(stack) == 0
+    assert rows_loaded(stack) == load.rows
+
+
+def staging_tables(stack: Deployment) -> int:
+    server = stack.cloud.rds.instance(SOURCE).server
+    assert server is not None
+    with server.admin("shop") as cursor:
+        cursor.execute("SELECT count(*) FROM pg_class WHERE relname LIKE 'time_machine_load_%'")
+        return int(cursor.fetchone()[0])

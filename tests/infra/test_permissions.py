@@ -67,6 +67,7 @@ WRITERS = (
     "TagSnapshot",
     "RestoreInstance",
     "SecureInstance",
+    "KeepInstance",
     "DeleteInstance",
     "PublishReport",
     "Sweep",
@@ -185,7 +186,8 @@ def test_no_role_both_tags_and_deletes_or_modifies() -> None:
     tagging = {role for role in ROLES if "rds:AddTagsToResource" in actions[role]}
     ending = ("rds:Delete", "rds:Modify")
     harming = {role for role in ROLES if any(a.startswith(ending) for a in actions[role])}
-    assert tagging == {"CreateSnapshot", "TagSnapshot", "RestoreInstance", "PublishReport"}
+    making = {"CreateSnapshot", "TagSnapshot", "RestoreInstance"}
+    assert tagging == {*making, "KeepInstance", "PublishReport"}
     assert harming == {"SecureInstance", "DeleteInstance", "Sweep"}
 
 

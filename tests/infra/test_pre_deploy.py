@@ -225,7 +225,7 @@ def refusing() -> Callable[..., None]:
     ("arguments", "said"),
     [
         ({"db_instance_id": "-shop"}, "db_instance_id: is not of the right form"),
-        ({"db_instance_id": SOURCE, "mode": "restore"}, "mode: is not allowed"),
+        ({"db_instance_id": SOURCE, "mode": "verify"}, "mode: is not allowed"),
         ({"db_instance_id": SOURCE, "options": {"colour": 1}}, "colour: unknown field"),
         (
             {"db_instance_id": SOURCE, "mode": "drill", "options": {"deadline_minutes": 7201}},

@@ -8,8 +8,8 @@ import pytest
 
 from lambdas import errors
 from lambdas.domain import notice, ownership
+from lambdas.domain.ownership import RESTORABLE
 from lambdas.domain.verdict import Verdict
-from stacks.permissions.names import RESTORABLE
 from tests.infra.conftest import ROOT
 from tests.infra.test_template import DEPLOYMENTS, Synthesised
 

@@ -22,6 +22,7 @@ GIVEN: dict[str, Any] = {
     "source_security_group_ids": ["sg-0123456789abcdef0"],
 }
 TARGET = {"db_instance_id": "shop-staging", "secret_arn": SECRET}
+CLUSTER = {"endpoint": "orders.cluster-x.example.org", "secret_arn": SECRET}
 LOAD: dict[str, Any] = {
     "buckets": ["shop-exports"],
     "targets": [TARGET],
@@ -185,19 +186,57 @@ def test_a_secret_needs_the_way_to_its_source() -> None:
 
 def test_a_load_goes_to_named_instances_in_their_own_network() -> None:
     settings = from_context(context(load=LOAD, network=GIVEN))
-    assert [target.db_instance_id for target in settings.load.targets] == ["shop-staging"]
+    assert [target.name for target in settings.load.targets] == ["shop-staging"]
     assert settings.load.ports == (5432,)
     assert not from_context(context()).load.is_wanted
     with pytest.raises(BadSettings, match=r"load\.targets: a network of our own can't reach them"):
         from_context(context(load=LOAD))
 
 
+def test_an_endpoint_carries_its_port() -> None:
+    other = {**CLUSTER, "endpoint": "orders.example.org:6432"}
+    load = {**LOAD, "targets": [TARGET, CLUSTER, other]}
+    settings = from_context(context(load=load, network=GIVEN))
+    assert [(it.name, it.is_instance) for it in settings.load.targets] == [
+        ("shop-staging", True),
+        ("orders.cluster-x.example.org:5432", False),
+        ("orders.example.org:6432", False),
+    ]
+    assert settings.load.ports == (5432, 6432)
+
+
+def test_a_load_into_kept_copies_alone_needs_no_targets_and_no_network_of_theirs() -> None:
+    settings = from_context(context(load={"buckets": LOAD["buckets"]}))
+    assert settings.load.is_wanted
+    assert (settings.load.targets, settings.load.ports) == ((), ())
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ({"buckets": None}, "buckets: is missing; it is the S3 buckets that may be read"),
-        ({"targets": None}, "targets: is missing; it is the instances"),
+        ({"targets": None}, "targets: is missing; it is the servers in load.target_security"),
         ({"target_security_group_ids": None}, "target_security_group_ids: is missing"),
+        (
+            {"targets": [{**TARGET, "endpoint": "a"}]},
+            r"targets\[0\]\.db_instance_id: give either db_instance_id or endpoint",
+        ),
+        (
+            {"targets": [{"secret_arn": SECRET}]},
+            r"targets\[0\]\.db_instance_id: give either db_instance_id or endpoint",
+        ),
+        (
+            {"targets": [{**CLUSTER, "port": 5433}]},
+            r"targets\[0\]\.port: an endpoint carries its own; write it as host:port",
+        ),
+        (
+            {"targets": [CLUSTER, {**CLUSTER, "endpoint": "ORDERS.cluster-x.example.org"}]},
+            r"targets\[1\]\.endpoint: orders\.cluster-x\.example\.org:5432 is listed twice",
+        ),
+        (
+            {"targets": [{**CLUSTER, "endpoint": "o.proxy-x.eu-west-1.rds.amazonaws.com"}]},
+            r"targets\[0\]\.endpoint: o\.proxy-.* is an RDS Proxy, which refuses the time-outs",
+        ),
         (
             {"targets": [TARGET, {**TARGET, "db_instance_id": "SHOP-staging"}]},
             r"targets\[1\]\.db_instance_id: shop-staging is listed twice",
@@ -230,7 +269,10 @@ def test_what_a_load_lacks_or_contradicts_is_told(change: dict[str, Any], told: 
         {"bucket_key_arns": ["alias/exports"]},
         {"targets": []},
         {"targets": [{"db_instance_id": "shop-staging"}]},
-        {"targets": [{"secret_arn": SECRET}]},
+        {"targets": [{"endpoint": "a"}]},
+        {"targets": [{**CLUSTER, "endpoint": "a b"}]},
+        {"targets": [{**CLUSTER, "endpoint": "a:65536"}]},
+        {"targets": [{**CLUSTER, "endpoint": "a:5432\n"}]},
         {"targets": [{**TARGET, "port": 80}]},
         {"targets": [{**TARGET, "secret_arn": "shop-writer"}]},
         {"targets": [{**TARGET, "pasword": "x"}]},

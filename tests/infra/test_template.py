@@ -17,7 +17,7 @@ from stacks.settings import BadSettings
 from stacks.spec import LOAD as LOAD_FUNCTIONS
 from stacks.spec import WORKFLOW
 from tests.infra.conftest import CDK, FLAGS, ROOT, UNBUNDLED, Template, synthesise
-from tests.infra.test_settings import GIVEN, KEY, LOAD, SECRET, SHOP, TARGET, night
+from tests.infra.test_settings import CLUSTER, GIVEN, KEY, LOAD, SECRET, SHOP, TARGET, night
 
 OTHER = {"db_instance_id": "Ledger", "port": 6432, "kms_key_arn": KEY}
 READ = {**SHOP, "secret_arn": SECRET, "secret_kms_key_arn": KEY}
@@ -40,6 +40,7 @@ DEPLOYMENTS: dict[str, Mapping[str, Any]] = {
         "sources": [OTHER],
         "network": {key: GIVEN[key] for key in ("vpc_id", "subnet_ids")},
         "postgres_majors": [13],
+        "load": {"buckets": LOAD["buckets"]},
         "copy_instance_class": "db.m7g.large",
     },
     "loading": {
@@ -51,6 +52,7 @@ DEPLOYMENTS: dict[str, Mapping[str, Any]] = {
             "targets": [
                 {**TARGET, "port": 5433, "secret_kms_key_arn": KEY},
                 {**TARGET, "db_instance_id": "Shop"},
+                {**CLUSTER, "endpoint": "Orders.example.org:5434"},
             ],
             "target_security_group_ids": [
                 *GIVEN["source_security_group_ids"],
@@ -215,7 +217,28 @@ def test_the_load_is_there_where_it_is_wanted_and_nowhere_else(any_template: Tem
     for spec in LOAD_FUNCTIONS:
         assert (f"tm-{spec.name}" in functions) == wanted, spec.name
     assert ("tm-LoadFailed" in alarms) == wanted
+    assert ("tm-LoadNotTidied" in alarms) == wanted
     assert ("LoadMachine" in any_template["Outputs"]) == wanted
+
+
+def test_what_events_start_is_kept_when_it_could_not_be_started(any_template: Template) -> None:
+    """The sweeper for the drill's machine, TidyLoad for the load's, each for its own alone."""
+    rules = of_type(any_template, "AWS::Events::Rule").values()
+    started = {}
+    for rule in rules:
+        (target,) = rule["Targets"]
+        (machine,) = rule["EventPattern"]["detail"]["stateMachineArn"]
+        started[machine["Ref"]] = target["Arn"]["Fn::GetAtt"][0]
+        assert target["DeadLetterConfig"]["Arn"]
+        assert {"FAILED", "TIMED_OUT", "ABORTED"} <= set(rule["EventPattern"]["detail"]["status"])
+    machines = {key: it["StateMachineName"] for key, it in of_type(any_template, MACHINE).items()}
+    names = {
+        key: it["FunctionName"]
+        for key, it in of_type(any_template, "AWS::Lambda::Function").items()
+    }
+    found = {machines[key].rpartition("-")[2]: names[started[key]] for key in machines}
+    for kind, function in found.items():
+        assert function.endswith({"drill": "Sweep", "load": "TidyLoad"}[kind])
 
 
 def test_each_login_is_told_to_those_who_use_it(synthesised: Synthesised) -> None:
@@ -227,7 +250,7 @@ def test_each_login_is_told_to_those_who_use_it(synthesised: Synthesised) -> Non
         load = function["FunctionName"] in loads
         assert told == ({"TM_LOAD_SECRETS"} if load else {"TM_SOURCE_SECRETS"})
         if load:
-            secrets = {"shop-staging": SECRET, "shop": SECRET}
+            secrets = dict.fromkeys(["shop-staging", "shop", "orders.example.org:5434"], SECRET)
             assert json.loads(variables["TM_LOAD_SECRETS"]) == secrets
 
 
@@ -243,10 +266,47 @@ def test_a_way_to_a_database_is_opened_once(synthesised: Synthesised) -> None:
     assert sorted(ways) == [
         (sources, 5432, 5432),
         (sources, 5433, 5433),
+        (sources, 5434, 5434),
         (sources, 6432, 6432),
         (targets, 5432, 5432),
         (targets, 5433, 5433),
+        (targets, 5434, 5434),
     ]
+
+
+def test_a_load_into_kept_copies_alone_has_the_logins_of_no_others(
+    synthesised: Synthesised,
+) -> None:
+    template = synthesised("given-vpc-bare", DEPLOYMENTS["given-vpc-bare"])
+    functions = of_type(template, "AWS::Lambda::Function").values()
+    (load,) = (f for f in functions if f["FunctionName"] == "tm-LoadPart")
+    assert load["Environment"]["Variables"]["TM_LOAD_SECRETS"] == "{}"
+    role = load["Role"]["Fn::GetAtt"][0]
+    (policy,) = of_type(template, "AWS::IAM::Role")[role]["Policies"]
+    reading = {
+        it["Sid"]: it["Resource"]
+        for it in policy["PolicyDocument"]["Statement"]
+        if "secretsmanager:GetSecretValue" in it["Action"]
+    }
+    assert set(reading) == {"ReadCopyLogin", "SpareSourceLogin"}
+    assert all("secret:rds!db-*" in json.dumps(found) for found in reading.values())
+
+
+def test_a_copy_is_reached_by_the_functions_of_the_stack_alone(any_template: Template) -> None:
+    """A kept one too, and those that load among them: they are in the verifier's group."""
+    groups = of_type(any_template, "AWS::EC2::SecurityGroup")
+    ((copy, _),) = ((name, g) for name, g in groups.items() if "Copy" in name)
+    ((verifier, _),) = ((name, g) for name, g in groups.items() if "Verifier" in name)
+    ways_in = [
+        way["SourceSecurityGroupId"]["Fn::GetAtt"][0]
+        for way in of_type(any_template, "AWS::EC2::SecurityGroupIngress").values()
+        if way["GroupId"]["Fn::GetAtt"][0] == copy
+    ]
+    assert set(ways_in) == {verifier}
+    for function in of_type(any_template, "AWS::Lambda::Function").values():
+        if "VpcConfig" in function:
+            (group,) = function["VpcConfig"]["SecurityGroupIds"]
+            assert group["Fn::GetAtt"][0] == verifier
 
 
 def test_a_source_is_read_by_one_function_at_a_time(synthesised: Synthesised) -> None:

@@ -1,6 +1,9 @@
 """A bad input is refused before anything is looked at, with all its faults in one message."""
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,8 @@ from jsonschema import Draft202012Validator
 from lambdas.domain import load_request
 from lambdas.domain.load_request import SCHEMA_FILE, faults
 from local.cloud import SOURCE, STATE_MACHINES
-from tests.load.conftest import Loads, document
+from local.postgres import HOST
+from tests.load.conftest import DATABASE, Loads, document
 
 EXAMPLES = sorted((STATE_MACHINES / "load-examples").glob("*.json"))
 
@@ -39,7 +43,19 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"key": ""}, "key: "),
     ({"key": 7}, "key: is of the wrong type"),
     ({"key": "k", "prefix": "p"}, "key: give either key"),
-    ({"target": {}}, "target.db_instance_id: is missing"),
+    ({"target": {}}, "target.database: is missing"),
+    ({"target": {"database": "d"}}, "target.db_instance_id: give either"),
+    (
+        {"target": {"db_instance_id": "x", "endpoint": "x", "database": "d"}},
+        "target.db_instance_id: give either",
+    ),
+    *(
+        ({"target": {"endpoint": endpoint, "database": "d"}}, "target.endpoint: is not of")
+        for endpoint in (
+            *("", "a b", "a\n", "a:", "a:0", "a:65536", "a:5432\n", "a,b", "a/b", "a:1:2"),
+            *("-a", "a..b", ".a", "a@b", "a:x", "[::1]", "a" * 64, "postgres://a"),
+        )
+    ),
     ({"target": {"db_instance_id": "-x", "database": "d"}}, "target.db_instance_id: is not"),
     ({"target": {"db_instance_id": "x", "database": ""}}, "target.database: "),
     ({"target": {"db_instance_id": "x", "database": "a\0"}}, "target.database: is not of"),
@@ -79,6 +95,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"max_errors": 10_001}, "max_errors: is out of range"),
     ({"max_errors": 1.5}, "max_errors: is of the wrong type"),
     ({"analyze": "no"}, "analyze: is of the wrong type"),
+    ({"atomic": "no"}, "atomic: is of the wrong type"),
+    ({"atomic": False, "on_conflict": "skip"}, "on_conflict: needs all rows in one transaction"),
+    ({"atomic": False, "on_conflict": "replace"}, "on_conflict: needs all rows in one"),
+    ({"atomic": False, "truncate_first": True}, "truncate_first: needs all rows in one"),
+    ({"atomic": False, "max_errors": 1}, "max_errors: needs all rows in one"),
     ({"streams": 0}, "streams: is out of range"),
     ({"streams": 41}, "streams: is out of range"),
 ]
@@ -115,6 +136,42 @@ def test_a_target_without_a_login_is_refused(loads: Loads) -> None:
     cause = loads.refuse(target=target)
     assert "the deployment knows no login of someone-elses" in cause
     assert SOURCE not in cause
+    assert loads.cloud.ledger.calls == []
+
+
+def test_an_endpoint_that_is_not_listed_is_refused_and_not_connected_to(loads: Loads) -> None:
+    """Not even one with the host of a listed one, on another port."""
+    listed = f"{HOST}:{loads.server.port}"
+    with told_of(loads, listed):
+        target = {"endpoint": f"{HOST}:1", "database": DATABASE}
+        cause = loads.refuse(target=target)
+    assert f"target.endpoint: the deployment knows no login of {target['endpoint']}" in cause
+    assert "add it to the setting load.targets" in cause
+    assert loads.cloud.ledger.calls == []
+
+
+def test_a_listed_endpoint_is_loaded_into_and_rds_never_asked(loads: Loads) -> None:
+    loads.make("CREATE TABLE t (id int)")
+    loads.put(b"id\n1\n2\n")
+    endpoint = f"{HOST}:{loads.server.port}"
+    with told_of(loads, endpoint):
+        result = loads.load(target={"endpoint": endpoint, "database": DATABASE})
+    assert (result["rows"], loads.rows()) == (2, [(1,), (2,)])
+    assert [c for c in loads.cloud.ledger.calls if c.operation.startswith("rds.")] == []
+    folder = f"loads/{endpoint.replace(':', '-')}/"
+    assert all(key.startswith(folder) for key in loads.cloud.evidence())
+
+
+@contextmanager
+def told_of(loads: Loads, endpoint: str) -> Iterator[None]:
+    """The functions, of an endpoint that has the source's login."""
+    before = os.environ["TM_LOAD_SECRETS"]
+    login = json.loads(before)[SOURCE]
+    os.environ["TM_LOAD_SECRETS"] = json.dumps({endpoint: login})
+    try:
+        yield
+    finally:
+        os.environ["TM_LOAD_SECRETS"] = before
 
 
 def test_a_database_that_is_not_there_is_told(loads: Loads) -> None:

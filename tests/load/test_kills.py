@@ -9,6 +9,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from lambdas.adapters import postgres
 from lambdas.domain.load import staging_name, staging_prefix
 from lambdas.errors import DatabaseUnreachable
 from local.calls import Fault
@@ -301,8 +302,11 @@ def test_a_part_that_is_still_at_work_is_ended_before_its_tables_go(
     assert content(table) == OLD
 
 
-def test_statistics_that_can_not_be_renewed_do_not_undo_a_load(loads: Loads) -> None:
+def test_statistics_that_can_not_be_renewed_do_not_undo_a_load(
+    loads: Loads, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Here they can't, because another session holds the table for longer than a lock is waited."""
+    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
     loads.make("CREATE TABLE t (id int)")
     loads.put(BODY)
     locked: list[Any] = []

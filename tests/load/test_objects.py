@@ -26,12 +26,13 @@ class Stand:
 
     Attributes:
         cuts: after how many bytes of the body each answer breaks; then none does.
-        refusals: answers of status 503 that come first.
+        refusals: answers of status 503, with ``code``, that come first.
         etag: of the object now.
     """
 
     cuts: list[int] = field(default_factory=list)
     refusals: int = 0
+    code: str = "ServiceUnavailable"
     etag: str = '"one"'
     ranges: list[str] = field(default_factory=list)
 
@@ -48,7 +49,7 @@ def handler_of(stand: Stand) -> type[http.server.BaseHTTPRequestHandler]:
                 stand.refusals -= 1
                 self.send_response(503)
                 self.end_headers()
-                self.wfile.write(b"<Error><Code>ServiceUnavailable</Code></Error>")
+                self.wfile.write(f"<Error><Code>{stand.code}</Code></Error>".encode())
                 return
             body = BODY[int(asked[0]) : int(asked[1]) + 1]
             self.send_response(206)
@@ -86,22 +87,40 @@ def stand(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
     [[], [1], [0, 1, 0], [400_000] * 3, [300_000, 0, 0, 0, 0, 300_000, 0, 0, 0, 0], [1_499_999]],
 )
 def test_a_broken_connection_loses_and_doubles_no_byte(stand: Stand, cuts: list[int]) -> None:
+    waits: list[float] = []
     stand.cuts = list(cuts)
-    assert b"".join(objects.chunks(VERSION)) == BODY
+    assert b"".join(objects.chunks(VERSION, sleep=waits.append)) == BODY
+    assert len(waits) == len(cuts)
     stand.cuts = list(cuts)
-    assert b"".join(objects.chunks(VERSION, 1000, 1_400_000)) == BODY[1000:1_400_000]
+    part = objects.chunks(VERSION, 1000, 1_400_000, sleep=waits.append)
+    assert b"".join(part) == BODY[1000:1_400_000]
 
 
 def test_it_is_given_up_when_nothing_comes_any_more(stand: Stand) -> None:
-    stand.cuts = [300_000, *[0] * 100]
-    with pytest.raises(ServiceUnavailable, match="s3://bucket/key: the connection broke"):
-        b"".join(objects.chunks(VERSION))
-    assert len(stand.ranges) == RESUMES + 1
+    """After waits that grow, each begun anew once bytes have come."""
+    stand.cuts = [0, 300_000, *[0] * 100]
+    waits: list[float] = []
+    with pytest.raises(ServiceUnavailable, match=r"s3://bucket/key: the connection broke 6 times"):
+        b"".join(objects.chunks(VERSION, sleep=waits.append))
+    assert len(stand.ranges) == RESUMES + 2
+    longest = [0.2, 0.2, 0.4, 0.8, 1.6, 3.2]
+    assert len(waits) == len(longest)
+    assert all(most / 2 <= wait <= most for wait, most in zip(waits, longest, strict=True))
+    assert len({wait / most for wait, most in zip(waits, longest, strict=True)}) > 1
 
 
-def test_a_service_that_stumbles_between_is_asked_again(stand: Stand) -> None:
-    stand.cuts, stand.refusals = [300_000], 3
-    assert b"".join(objects.chunks(VERSION)) == BODY
+def test_a_wait_before_a_resume_is_bounded_and_readers_do_not_come_at_once() -> None:
+    assert objects.wait_before(1, lambda: 0.0) == 0.1
+    assert objects.wait_before(3, lambda: 0.5) == pytest.approx(0.6)
+    assert objects.wait_before(50, lambda: 1.0) == objects.LONGEST_WAIT_SECONDS == 5
+
+
+@pytest.mark.parametrize("code", ["ServiceUnavailable", "SlowDown"])
+def test_a_service_that_stumbles_between_is_asked_again(stand: Stand, code: str) -> None:
+    stand.cuts, stand.refusals, stand.code = [300_000], 3, code
+    waits: list[float] = []
+    assert b"".join(objects.chunks(VERSION, sleep=waits.append)) == BODY
+    assert waits != []
 
 
 def test_an_object_replaced_while_being_read_is_not_read_on(stand: Stand) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -14,15 +15,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 
+from lambdas.adapters import objects
 from lambdas.adapters.postgres import Session
 from lambdas.domain.csv_format import CsvFormat
-from lambdas.domain.load import Part, cut
+from lambdas.domain.load import Part, Rejects, Rules, Target, Way, cut
 from lambdas.loading.copying import copy_in
 from lambdas.loading.feed import feed
 from lambdas.loading.inflate import PLAIN
 from lambdas.loading.lines import Lines, row_of_line
-from lambdas.loading.parts import reach
+from lambdas.loading.moving import Filled, move
+from lambdas.loading.parts import Reach, load_part, reach
 from lambdas.loading.rows import guarded, last_row_start, row_start, survey
+from local.loads import CSV_BUCKET
 from tests.load.conftest import DATABASE, Loads
 
 NULL = "\\N"
@@ -52,15 +56,22 @@ def written(
 
 def stretches(body: bytes, edges: Sequence[int], quote: bytes = b'"') -> list[tuple[bytes, int]]:
     """The parts of a body that is cut there, with the numbers of their first lines."""
+    reaches = [one for _, one in reached(body, edges, quote)]
+    return [(body[one.first : one.end], one.first_line) for one in reaches]
+
+
+def reached(
+    body: bytes, edges: Sequence[int], quote: bytes = b'"', etag: str = "e"
+) -> list[tuple[Part, Reach]]:
+    """The parts of an object that is cut there, and their rows."""
     marks = sorted({0, len(body), *(edge % (len(body) + 1) for edge in edges)})
     pairs = list(pairwise(marks)) or [(0, 0)]
     parts = [
-        Part(number, 0, "b", "k", "e", len(body), first, end, PLAIN)
+        Part(number, 0, CSV_BUCKET, "data.csv", etag, len(body), first, end, PLAIN)
         for number, (first, end) in enumerate(pairs, start=1)
     ]
     said = [survey(chunked(body[part.first : part.end], 5), quote) for part in parts]
-    reaches = [reach(part, parts, said) for part in parts]
-    return [(body[one.first : one.end], one.first_line) for one in reaches]
+    return [(part, reach(part, parts, said)) for part in parts]
 
 
 def chunked(body: bytes, size: int) -> Iterator[bytes]:
@@ -121,6 +132,47 @@ def stored(
                     where="",
                 )
         return session.rows("SELECT a, b FROM pairs ORDER BY n", doing="")
+
+
+@settings(deadline=None, max_examples=24, suppress_health_check=list(HealthCheck))
+@given(
+    rows=ROWS,
+    edges=st.lists(st.integers(0, 2000), max_size=4),
+    way=st.sampled_from([Way.HIDDEN, Way.APART, Way.STAGED]),
+)
+def test_each_way_brings_every_row_once_though_every_part_is_tried_twice(
+    loads: Loads, rows: list[Row], edges: list[int], way: Way
+) -> None:
+    """From S3, through the marks, to the table under its name."""
+    rows = [row for row in rows if NULL not in row]
+    body = written([("a", "b"), *rows])
+    loads.put(body)
+    etag = objects.find(CSV_BUCKET, "data.csv").etag
+    definition = (("a", "text"), ("b", "text")) if way is Way.HIDDEN else ()
+    target = Target("public", "pairs", ("a", "b"), ("a", "b"), (), definition, way)
+    parts, load_id = reached(body, edges, etag=etag), str(uuid.uuid4())
+    with session_of(loads) as session:
+        session.run("DROP TABLE IF EXISTS pairs", doing="")
+        if not definition:
+            session.run("CREATE TABLE pairs (a text, b text)", doing="")
+        for part, its_rows in [*parts, *reversed(parts)]:
+            form = CsvFormat(null=NULL)
+            load_part(session, load_id, part, target, its_rows, form, RULES, silent, refuse)
+        filled = [Filled(target, [part.number for part, _ in parts])]
+        assert move(session, load_id, filled, RULES) == [len(rows)]
+        assert move(session, load_id, filled, RULES) == [len(rows)]
+        assert session.rows("SELECT a, b FROM pairs", doing="") == [tuple(row) for row in rows]
+
+
+RULES = Rules("error", truncate_first=False, max_errors=0, analyze=False, atomic=True)
+
+
+def silent(_size_bytes: int, _lines: int) -> None:
+    """Nobody watches."""
+
+
+def refuse(rejects: Rejects) -> None:
+    assert rejects.lines == []
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,0 +1,87 @@
+"""A new table that has a name of ours until all rows are in it: then it gets its own.
+
+So its parts can be copied side by side, nobody reads a half of it, and no row is written twice.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from psycopg2 import errorcodes, sql
+
+from lambdas.adapters.postgres import Session
+from lambdas.domain.load import Target, hidden_name
+from lambdas.errors import BadData, QueryFailed
+
+_TAKEN = {errorcodes.DUPLICATE_TABLE, errorcodes.DUPLICATE_OBJECT}
+"""The name is a relation's; or a type's, which a table brings along."""
+
+
+def identifier(load_id: str, target: Target) -> sql.Identifier:
+    """The table under the name of ours."""
+    return sql.Identifier(target.schema, hidden_name(load_id, target.table))
+
+
+def make(session: Session, load_id: str, target: Target) -> None:
+    """Make the table under our name, if it is not there; all parts ask for it at the same time."""
+    name = hidden_name(load_id, target.table)
+    # Two that make the same table at once would both find that it is not there. One message is one
+    # transaction: a function that is lost in the midst leaves no lock.
+    query = sql.SQL(
+        "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({name}, 0));"
+        " CREATE TABLE IF NOT EXISTS {table} ({columns})"
+    ).format(name=sql.Literal(name), table=identifier(load_id, target), columns=definition(target))
+    session.run(query, doing=f"making the table {target.table}")
+
+
+def publish(session: Session, load_id: str, target: Target) -> None:
+    """Give the table its own name.
+
+    Raises:
+        BadData: something else has got it meanwhile.
+    """
+    query = sql.SQL("ALTER TABLE {} RENAME TO {}").format(
+        identifier(load_id, target), sql.Identifier(target.table)
+    )
+    with name_is_free(target):
+        session.run(query, doing=f"naming the table {target.table}")
+
+
+def drop(session: Session, load_id: str, target: Target) -> None:
+    """Remove it as long as it has our name; one that is not there is fine."""
+    query = sql.SQL("DROP TABLE IF EXISTS {}").format(identifier(load_id, target))
+    session.run(query, doing="dropping a table that got no name")
+
+
+def create(session: Session, target: Target) -> None:
+    """Make the table under its own name.
+
+    Raises:
+        BadData: something else has got it meanwhile.
+    """
+    query = sql.SQL("CREATE TABLE {} ({})").format(
+        sql.Identifier(target.schema, target.table), definition(target)
+    )
+    with name_is_free(target):
+        session.run(query, doing=f"making the table {target.table}")
+
+
+def definition(target: Target) -> sql.Composable:
+    """The columns by the types that were told from the first rows."""
+    return sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
+        for name, kind in target.definition
+    )
+
+
+@contextmanager
+def name_is_free(target: Target) -> Iterator[None]:
+    """Tell in words that a name is taken."""
+    try:
+        yield
+    except QueryFailed as refused:
+        if refused.sqlstate not in _TAKEN:
+            raise
+        raise BadData(
+            f"table: {target.schema}.{target.table} was not there when the load began, and is now;"
+            " load again"
+        ) from None
