@@ -65,7 +65,7 @@ def _streams(job: Job, pools: Sequence[ProcessPoolExecutor]) -> Outcome:
         found = [stretch for stretch, _, _ in stretches]
         parts = _each(pools, planned, partial(_load, job, planned, found))
         staged_seconds = time.perf_counter() - began
-        rows = sum(move(session, LOAD, filled(planned), _request(job).rules))
+        rows = sum(move(session, LOAD, filled(planned), _request(job).rules, str))
     workers = [*stretches, *parts]
     return Outcome(
         rows,

@@ -59,6 +59,9 @@ def _load(options: argparse.Namespace, file: Path, console: Console) -> int:
     except json.JSONDecodeError as error:
         console.print(f"OPTIONS: is no JSON: {error}", style="red", markup=False)
         return UNUSABLE
+    if not isinstance(more, dict):
+        console.print('OPTIONS: is no JSON object such as {"max_errors": 10}', style="red")
+        return UNUSABLE
     steps, began = Steps(console), time.monotonic()
     with embedded_cloud() as cloud, _quiet(cloud.folder):
         cloud.create_source(SOURCE, DATABASE)
@@ -70,16 +73,17 @@ def _load(options: argparse.Namespace, file: Path, console: Console) -> int:
         machine = deploy_loads(cloud)
         put(cloud, file.name, file)
         steps.done(f"s3://{CSV_BUCKET}/{file.name}, {file.stat().st_size:,} bytes", began)
-        ending = _run(cloud, machine, _document(options, file, more), console)
+        ending = _run(cloud, machine, document_of(options.table, file.name, more), console)
         return _tell(ending, console)
 
 
-def _document(options: argparse.Namespace, file: Path, more: dict[str, Any]) -> dict[str, Any]:
+def document_of(table: str, key: str, more: dict[str, Any]) -> dict[str, Any]:
+    """The input; the file by its key, unless the options say a prefix."""
     return {
         "bucket": CSV_BUCKET,
-        "key": file.name,
+        **({} if "prefix" in more else {"key": key}),
         "target": {"db_instance_id": SOURCE, "database": DATABASE},
-        "table": options.table or "{name}",
+        "table": table or "{name}",
         "create_table": "infer",
         **more,
     }
@@ -105,6 +109,9 @@ def _tell(ending: Ending, console: Console) -> int:
         ),
         soft_wrap=True,
     )
+    if result["columns_left_out"]:
+        told = ", ".join(result["columns_left_out"])
+        console.print(Text(f"Columns that the data do not bring: {told}."), soft_wrap=True)
     for reason in result["reasons"]:
         console.print(Text(f"  - {reason}"), soft_wrap=True)
     return LOADED

@@ -7,6 +7,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
+from lambdas.domain.csv_format import UTF_8
 from lambdas.domain.drill import Execution
 from lambdas.errors import BadData, PartLost
 
@@ -81,6 +82,7 @@ class Target:
         key: the primary key, empty without one.
         definition: name and type of each column of a table that is yet to be made; empty when it
             is there.
+        left_out: columns that could be written and that the objects do not bring.
     """
 
     schema: str
@@ -90,6 +92,7 @@ class Target:
     key: tuple[str, ...]
     definition: tuple[tuple[str, str], ...] = ()
     way: Way = Way.STAGED
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,19 @@ class LoadPlan:
         """Whether all rows come in together, or none."""
         return all(target.way is not Way.APART for target in self.targets)
 
+    @property
+    def columns_left_out(self) -> list[str]:
+        """``schema.table.column`` of those that the data do not bring; the first ones."""
+        return first_of(
+            list(
+                dict.fromkeys(
+                    f"{target.schema}.{target.table}.{name}"
+                    for target in self.targets
+                    for name in target.left_out
+                )
+            )
+        )
+
 
 @dataclass
 class Rejects:
@@ -135,15 +151,44 @@ class Rejects:
         lines: where, and why; never a value.
         rows: the rows themselves, in UTF-8, as they stood in the data.
         header: for the rows, so that what is mended can be loaded as it is.
+        encoding: of the data; the rows go back into it for the same reason.
     """
 
     lines: list[str] = field(default_factory=list)
     rows: list[bytes] = field(default_factory=list)
     header: bytes = b""
+    encoding: str = UTF_8
 
     def document(self) -> bytes:
-        """The reject object."""
-        return self.header + b"".join(self.rows)
+        """The reject object, in the encoding of the data, with its byte order mark if it has one.
+
+        Raises:
+            BadData: a row can't be written in the encoding that it was read in.
+        """
+        if self.encoding == UTF_8:
+            return self._ended_header() + b"".join(self.rows)  # may be what UTF-8 does not know
+        # A name that the input gives may not be of the encoding; where it gives them, none is read.
+        header = self._ended_header().decode().encode(self.encoding, "replace")
+        try:
+            text = header.decode(self.encoding) + b"".join(self.rows).decode()
+            return text.encode(self.encoding)
+        except UnicodeError:
+            raise BadData(f"rows that are left out can't be written in {self.encoding}") from None
+
+    def _ended_header(self) -> bytes:
+        """COPY wants all rows to end as the first one does."""
+        bare = self.header.rstrip(b"\r\n")
+        is_windows = any(row.endswith(b"\r\n") for row in self.rows)
+        return bare + b"\r\n" if is_windows and self.header.endswith(b"\n") else self.header
+
+
+NAMES_SHOWN = 20
+
+
+def first_of(names: Sequence[str]) -> list[str]:
+    """The first names, and in their place how many more there are: 1,600 are no message."""
+    more = len(names) - NAMES_SHOWN
+    return [*names[:NAMES_SHOWN], *([f"and {more} more"] if more > 0 else [])]
 
 
 def staging_name(load_id: str, number: int) -> str:

@@ -14,13 +14,17 @@ from lambdas.errors import QueryFailed
 from lambdas.loading.alone import end_others
 from lambdas.loading.documents import LoadFolder
 from lambdas.loading.moving import analyze, filled, move
+from lambdas.loading.places import place_of
 from lambdas.observability import Event, logged, logger
 from lambdas.settings import from_environment
 
 
 @logged("FinishLoad")
 def handler(event: Event, context: Any) -> Any:
-    """``{"atomic", "rows", "bytes", "rejected", "tables", "rejects", "reasons"}``.
+    """The load's result, without its ``seconds``.
+
+    ``{"atomic", "rows", "bytes", "rejected", "tables", "columns_left_out", "rejects", "reasons"}``;
+    of the columns that the data do not bring, and of the reasons, the first ones.
 
     Raises:
         BadData: a part could not be loaded, or there are more bad rows than allowed.
@@ -29,19 +33,26 @@ def handler(event: Event, context: Any) -> Any:
     """
     settings, load = from_environment(os.environ), load_from(event)
     folder = LoadFolder(Evidence(settings.evidence_bucket, load.evidence))
-    plan, rules = folder.plan(), folder.request().rules
+    plan, request = folder.plan(), folder.request()
+    rules = request.rules
     check([folder.loaded(part.number) for part in plan.parts], rules)
     name, seconds = staging_prefix(load.id), partial(seconds_left, context)
     open_session = target_sessions(load.target, settings, seconds, name)
     with open_session(load.database) as session:
         folder.refuse_over()
         end_others(session, name)
-        counts = move(session, load.id, filled(plan), rules)
+        place = partial(place_of, session, load.id, plan, header=request.form.header)
+        counts = move(session, load.id, filled(plan), rules, place)
         if rules.analyze:
             _analyze(session, plan)
     result = folder.result(plan, sum(counts))
     folder.evidence.write(documents.RESULT, result)
-    logger.info("loaded", rows=result["rows"], atomic=plan.atomic)
+    logger.info(
+        "loaded",
+        rows=result["rows"],
+        atomic=plan.atomic,
+        columns_left_out=plan.columns_left_out,
+    )
     return result
 
 

@@ -10,17 +10,20 @@ from lambdas.budget import seconds_left
 from lambdas.domain import load_request, load_target
 from lambdas.domain.documents import PARTS
 from lambdas.domain.drill import execution_from
-from lambdas.domain.load import Load, load_folder, staging_prefix, to_document
+from lambdas.domain.load import Load, first_of, load_folder, staging_prefix, to_document
 from lambdas.errors import BadData, InvalidRequest, NotFound, QueryFailed
 from lambdas.loading.documents import LoadFolder
 from lambdas.loading.plan import plan
 from lambdas.observability import Event, logged, logger
 from lambdas.settings import from_environment
 
+_LONGEST_CAUSE = 32_768
+"""Characters that Step Functions takes for the cause of a failure."""
+
 
 @logged("PlanLoad")
 def handler(event: Event, context: Any) -> Any:
-    """``{"accepted", "cause", "load"}``; a refused input names every fault in ``cause``."""
+    """``{"accepted", "cause", "load"}``; ``cause`` names the faults of a refused input."""
     settings = from_environment(os.environ)
     document, execution = event["input"], execution_from(event)
     faults = load_request.faults(document)
@@ -42,7 +45,12 @@ def handler(event: Event, context: Any) -> Any:
     except (BadData, NotFound, QueryFailed) as error:
         return _refused([str(error)])
     LoadFolder(evidence).write_plan(document, planned)
-    logger.info("planned", parts=len(planned.parts), atomic=planned.atomic)
+    logger.info(
+        "planned",
+        parts=len(planned.parts),
+        atomic=planned.atomic,
+        columns_left_out=planned.columns_left_out,
+    )
     load = Load(
         id=execution.id,
         evidence=folder,
@@ -61,5 +69,5 @@ def handler(event: Event, context: Any) -> Any:
 
 
 def _refused(faults: list[str]) -> dict[str, Any]:
-    cause = "The input was refused: " + "; ".join(faults)
-    return {"accepted": False, "cause": cause, "load": None}
+    cause = "The input was refused: " + "; ".join(first_of(faults))
+    return {"accepted": False, "cause": cause[:_LONGEST_CAUSE], "load": None}

@@ -6,7 +6,7 @@ from psycopg2 import sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.domain.csv_format import CsvFormat
-from lambdas.errors import BadData, RowRefused
+from lambdas.errors import BadData, QueryFailed, RowRefused
 from lambdas.loading.feed import Feed
 from lambdas.loading.table import identifiers
 
@@ -63,8 +63,13 @@ def refusal(refused: RowRefused, where: str, columns: Sequence[str], line: int) 
     """A refused row in words: object, line, column, reason; never a value."""
     # What stands after a column's name in the message is the value: only a known name is told.
     column = f", column {refused.column}" if refused.column in columns else ""
+    return f"{where}: line {line}{column}: {reason_of(refused)}"
+
+
+def reason_of(refused: QueryFailed) -> str:
+    """Why, in words."""
     reason = _REASONS.get(refused.sqlstate, refused.condition.replace("_", " "))
-    return f"{where}: line {line}{column}: {reason} (SQLSTATE {refused.sqlstate})"
+    return f"{reason} (SQLSTATE {refused.sqlstate})"
 
 
 _REASONS = {

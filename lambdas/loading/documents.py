@@ -56,10 +56,15 @@ class LoadFolder:
         """What keeps a part, and with it the load, from being loaded.
 
         Args:
-            lost: it may be another time; the next try writes what became of it instead.
+            lost: it may be another time; the next try writes what became of it instead. A try that
+                was given up may end after the next one, and may not write over what that said.
         """
         nothing = {"size_bytes": 0, "rejected": 0, "rejects": []}
         outcome = {"part": number, "fault": fault, "lost": lost, **nothing}
+        if lost:
+            found = self.evidence.write_once(documents.loaded(number), outcome)
+            if found is outcome or not found.get("lost"):
+                return
         self.evidence.write(documents.loaded(number), outcome)
 
     def refuse_over(self) -> None:
@@ -84,7 +89,7 @@ class LoadFolder:
         return found
 
     def result(self, plan: LoadPlan, rows: int) -> dict[str, Any]:
-        """``{"atomic", "rows", "bytes", "rejected", "tables", "rejects", "reasons"}``."""
+        """The load's result, see :mod:`lambdas.handlers.finish_load`."""
         outcome = outcome_of([self.loaded(part.number) for part in plan.parts])
         tables = dict.fromkeys(f"{target.schema}.{target.table}" for target in plan.targets)
         rejects = [self.evidence.location(documents.rejects(part)) for part in outcome.rejecting]
@@ -94,6 +99,7 @@ class LoadFolder:
             "bytes": outcome.size_bytes,
             "rejected": outcome.rejected,
             "tables": list(tables),
+            "columns_left_out": plan.columns_left_out,
             "rejects": rejects,
             "reasons": list(outcome.reasons),
         }
@@ -108,4 +114,5 @@ def _target(document: Mapping[str, Any]) -> Target:
         tuple(document["key"]),
         tuple((name, kind) for name, kind in document["definition"]),
         Way(document["way"]),
+        tuple(document["left_out"]),
     )

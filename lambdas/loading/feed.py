@@ -26,6 +26,7 @@ class Feed:
     Attributes:
         size_bytes: what was read so far, in UTF-8.
         lines: likewise.
+        ended: whether it ended with a newline.
         error: what the chunks raised.
     """
 
@@ -33,6 +34,7 @@ class Feed:
     progress: Progress
     lines: Lines
     size_bytes: int = 0
+    ended: bool = True
     error: BaseException | None = None
     _rest: bytes = b""
     _told_at: float = 0.0
@@ -51,6 +53,7 @@ class Feed:
 
     def _count(self, data: bytes) -> None:
         self.size_bytes += len(data)
+        self.ended = data.endswith(b"\n") if data else self.ended
         self.lines.add(data)
         if time.monotonic() - self._told_at >= TELL_SECONDS:
             self._told_at = time.monotonic()

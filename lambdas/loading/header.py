@@ -1,14 +1,15 @@
 """The header is matched by name, in any order; what does not fit is named."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
 from lambdas.domain.csv_format import CsvFormat
+from lambdas.domain.load import first_of
 from lambdas.errors import BadData
 from lambdas.loading.reading import HEAD_BYTES, rows_of
 from lambdas.loading.rows import NOT_FOUND, row_start
-
-LONGEST_NAME = 63
+from lambdas.loading.table import LONGEST_NAME
 
 
 def names_in(first_bytes: bytes, form: CsvFormat, *, whole: bool) -> list[str]:
@@ -21,7 +22,7 @@ def names_in(first_bytes: bytes, form: CsvFormat, *, whole: bool) -> list[str]:
     Raises:
         BadData: there is no header, it is no UTF-8, or does not end.
     """
-    end = row_start(first_bytes, form.cut_quote, inside=False)
+    end = _end(first_bytes, form)
     if end == NOT_FOUND:
         if not whole:
             raise BadData(f"the header does not end within {HEAD_BYTES >> 20} MiB")
@@ -36,6 +37,26 @@ def names_in(first_bytes: bytes, form: CsvFormat, *, whole: bool) -> list[str]:
     if any("\0" in name for name in names):
         raise BadData("line 1: the header holds a zero byte")
     return names
+
+
+def _end(data: bytes, form: CsvFormat) -> int:
+    """After the header's newline, as COPY finds it; ``NOT_FOUND`` where there is none."""
+    if form.cut_quote:
+        return row_start(data, form.cut_quote, inside=False)
+    quote, escape = re.escape(form.quote.encode()), re.escape(form.escape.encode())
+    # Only within quotes does the other character escape, and only the quote and itself.
+    outside, inside = (
+        re.compile(quote + rb"|\n"),
+        re.compile(rb"%b[%b%b]|%b" % (escape, quote, escape, quote)),
+    )
+    pattern, at = outside, 0
+    while found := pattern.search(data, at):
+        at = found.end()
+        if found[0] == b"\n":
+            return at
+        if len(found[0]) == 1:
+            pattern = inside if pattern is outside else outside
+    return NOT_FOUND
 
 
 def faults(
@@ -60,7 +81,7 @@ def faults(
     extra = [name for name in names if name not in columns and name not in generated]
     missing = [name for name in required if name not in names]
     return [
-        f"{told}: {', '.join(_shown(name) for name in found)}"
+        f"{told}: {', '.join(first_of([shown(name) for name in found]))}"
         for told, found in (
             ("columns that the header names twice", twice),
             ("columns that PostgreSQL generates and nobody can load", computed),
@@ -71,5 +92,6 @@ def faults(
     ]
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
+    """A name, cut if it can be none of a column."""
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"

@@ -1,7 +1,9 @@
 """What was copied beside its table comes into it: all parts in one transaction, or none."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from psycopg2 import sql
 
@@ -17,6 +19,8 @@ from lambdas.domain.load import (
 )
 from lambdas.errors import BadData, PartLost, QueryFailed
 from lambdas.loading import hidden, staging
+from lambdas.loading.copying import reason_of
+from lambdas.loading.offenders import OF_ROWS, Offender, RowsRefused, Stretch, first_refused
 from lambdas.loading.staging import Staged
 from lambdas.loading.table import identifiers
 
@@ -44,22 +48,39 @@ def analyze(session: Session, plan: LoadPlan) -> None:
         session.run(sql.SQL("ANALYZE {}").format(table), doing=f"analysing {target.table}")
 
 
-def move(session: Session, load_id: str, filled: Sequence[Filled], rules: Rules) -> list[int]:
+def move(
+    session: Session,
+    load_id: str,
+    filled: Sequence[Filled],
+    rules: Rules,
+    place: Callable[[Offender], str],
+) -> list[int]:
     """Bring every part that is not there yet into its table; return the rows of each target.
 
     A second call finds the first one's note and changes nothing.
 
+    Args:
+        place: where a row of a part stands in the data, in words.
+
     Raises:
-        BadData: the rows break a key, a reference or another rule of the table; or there is a
-            table now that was to be made.
+        BadData: the rows break a key, a reference or another rule of the table, told by the first
+            one's place if it was found; or there is a table now that was to be made.
         PartLost: a part is not there, though it was loaded.
     """
     done = moved(session, load_id, filled)
     if done is not None:
         return done
-    with session.transaction(doing="moving the rows"):
-        prepare(session, load_id, [one.target for one in filled], rules)
-        return [_settle(session, load_id, one, rules) for one in filled]
+    try:
+        with session.transaction(doing="moving the rows"):
+            prepare(session, load_id, [one.target for one in filled], rules)
+            return [_settle(session, load_id, one, rules) for one in filled]
+    except RowsRefused as refused:
+        # Now that no lock is held any more: the data may have to be read for it.
+        offender = refused.offender
+        where = (
+            f"{refused.table}: the rows can't be put in" if offender is None else place(offender)
+        )
+        raise BadData(f"{where}: {refused}") from None
 
 
 def moved(session: Session, load_id: str, filled: Sequence[Filled]) -> list[int] | None:
@@ -110,19 +131,25 @@ def _note_moved(session: Session, load_id: str, one: Filled, rows: int) -> None:
 
 
 def _move(session: Session, load_id: str, one: Filled, rules: Rules) -> int:
-    target = one.target
+    target, end = one.target, time.monotonic() + session.statement_seconds
+    doing = f"filling {target.table}"
+    session.run("SAVEPOINT filling", doing=doing)
     try:
-        return session.change(_insertion(load_id, one, rules), doing=f"filling {target.table}")
+        return session.change(_insertion(load_id, one, rules), doing=doing)
     except QueryFailed as refused:
-        if not refused.sqlstate.startswith("23"):
+        if not refused.sqlstate.startswith(OF_ROWS):
             raise
-        reason = refused.condition.replace("_", " ")
-        raise BadData(
-            f"{target.table}: the rows can't be put in: {reason} (SQLSTATE {refused.sqlstate})"
-        ) from None
+        reason = reason_of(refused)
+    session.run("ROLLBACK TO SAVEPOINT filling", doing=doing)
+    insertion = partial(_insertion, load_id, one, rules)
+    offender = first_refused(session, load_id, target, one.parts, insertion, end)
+    raise RowsRefused(reason, target.table, offender)
 
 
-def _insertion(load_id: str, one: Filled, rules: Rules) -> sql.Composable:
+def _insertion(
+    load_id: str, one: Filled, rules: Rules, only: Stretch | None = None
+) -> sql.Composable:
+    """All rows of a target into its table; or ``only`` those of them that stand there."""
     target = one.target
     parts = sql.SQL(" UNION ALL ").join(
         staging.rows_of(load_id, target, number) for number in one.parts
@@ -142,7 +169,8 @@ def _insertion(load_id: str, one: Filled, rules: Rules) -> sql.Composable:
     )
     return sql.SQL(
         "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE"
-        " SELECT {latest}{columns} FROM ({parts}) AS parts{order}{conflict}"
+        " SELECT {columns} FROM (SELECT {latest}* FROM ({parts}) AS parts{order}) AS rows"
+        "{only}{conflict}"
     ).format(
         table=sql.Identifier(target.schema, target.table),
         columns=columns,
@@ -151,6 +179,7 @@ def _insertion(load_id: str, one: Filled, rules: Rules) -> sql.Composable:
         order=sql.SQL("")
         if rules.on_conflict == ON_CONFLICT_ERROR
         else sql.SQL(" ORDER BY ") + order,
+        only=sql.SQL("") if only is None else only.condition(part, place),
         conflict=_conflict(target, rules.on_conflict),
     )
 

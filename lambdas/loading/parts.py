@@ -89,7 +89,8 @@ def load_part(
     if target.way is Way.HIDDEN:
         hidden.make(session, load_id, target)
     headless = form.header and not part.begins
-    rejects = Rejects(header=header_line(target.columns, form) if headless else b"")
+    header = header_line(target.columns, form) if headless else b""
+    rejects = Rejects(header=header, encoding=form.encoding)
     feeding = open_feed(session, part, rows, form, progress)
     with session.transaction(doing="loading"), feeding as data:
         table = _opened(session, load_id, part, target)
@@ -104,6 +105,9 @@ def load_part(
             first=rows.first,
             end=rows.end,
             first_line=rows.first_line,
+            row_is_line=data.lines.newlines + (not data.ended)
+            == count + (form.header and part.begins)
+            and not rejects.lines,
         )
         staging.note(session, load_id, target, part.number, staged)
     return staged

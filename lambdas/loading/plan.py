@@ -19,6 +19,7 @@ from lambdas.domain.load import (
     Target,
     Way,
     cut,
+    first_of,
     part_bytes_of,
     way_of,
 )
@@ -129,6 +130,7 @@ def _objects(request: LoadRequest) -> list[ObjectVersion]:
 
 def _target(session: Session, request: LoadRequest, head: Head) -> Target:
     name = _table_name(session, request, head.version)
+    table.refuse_long(session, name, head.version.location)
     found = table.find(session, name)
     if found is None and not request.infer:
         raise InvalidRequest(
@@ -150,6 +152,7 @@ def _target(session: Session, request: LoadRequest, head: Head) -> Target:
         tuple(columns),
         (*found.columns, *found.generated),
         found.key,
+        left_out=tuple(column for column in found.columns if column not in columns),
     )
 
 
@@ -170,11 +173,8 @@ def _new_table(
     faults = header.faults(columns, columns)
     if "" in columns:
         faults.append("columns without a name; a table that is made needs one for each")
-    faults += [
-        f"the name {column[: header.LONGEST_NAME]}… is longer than {header.LONGEST_NAME} bytes"
-        for column in columns
-        if len(column.encode()) > header.LONGEST_NAME
-    ]
+    if long := [header.shown(column) for column in columns if table.is_long(column)]:
+        faults.append(f"names longer than {table.LONGEST_NAME} bytes: {', '.join(first_of(long))}")
     if request.rules.on_conflict == ON_CONFLICT_REPLACE:
         faults.append("on_conflict: replace needs a primary key, and a table that is made has none")
     if faults:
@@ -204,7 +204,10 @@ def agreed(targets: Sequence[Target]) -> list[Target]:
 def _with(target: Target, kinds: Mapping[str, Sequence[str]]) -> Target:
     if strange := [name for name in kinds if name not in target.columns]:
         raise InvalidRequest(
-            [f"table: not all objects for the new table {target.table} bring {', '.join(strange)}"]
+            [
+                f"table: not all objects for the new table {target.table} bring"
+                f" {', '.join(first_of(strange))}"
+            ]
         )
     definition = tuple((name, infer.common(kinds[name])) for name, _ in target.definition)
     return replace(target, definition=definition)
@@ -214,6 +217,10 @@ def _table_name(session: Session, request: LoadRequest, version: ObjectVersion) 
     if not request.per_object:
         return request.table
     stem = PurePosixPath(version.key).name.split(".", maxsplit=1)[0]
+    if not stem:
+        raise InvalidRequest(
+            [f"{version.location}: the name is empty before its first point; it names no table"]
+        )
     return request.table.replace(PER_OBJECT, session.text(sql.Identifier(stem)))
 
 

@@ -53,10 +53,11 @@ def copy_leaving_out(
     """Copy block by block within the transaction; return the rows that went in.
 
     Raises:
-        BadData: there are more than ``most`` bad rows; tells the first one too many.
+        BadData: there are more than ``most`` bad rows; tells the first one too many. Or the feed
+            can't be read.
     """
     statement, count = copy_statement(into, columns, form, with_header=False), 0
-    for whole in blocks(feed, form, first_line):
+    for whole in _placed(blocks(feed, form, first_line), where):
         _refuse_lone_returns(whole, form, where)
         block = whole
         if with_header:
@@ -64,6 +65,14 @@ def copy_leaving_out(
             with_header = False
         count += _copy_block(session, statement, into, columns, form, block, rejects, where, most)
     return count
+
+
+def _placed(found: Iterator[Block], where: str) -> Iterator[Block]:
+    """Let what the feed refuses name the object."""
+    try:
+        yield from found
+    except BadData as bad:
+        raise BadData(f"{where}: {bad}") from None
 
 
 def _refuse_lone_returns(block: Block, form: CsvFormat, where: str) -> None:

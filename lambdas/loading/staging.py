@@ -33,6 +33,7 @@ class Staged:
         size_bytes: of the data, in UTF-8.
         moved: whether the rows are in the table; the staging table is then only a mark.
         first, end, first_line: of the part's rows within their object.
+        row_is_line: whether each row, and the header, is one line, and none was left out.
     """
 
     load: str
@@ -43,6 +44,7 @@ class Staged:
     first: int = 0
     end: int = 0
     first_line: int = 1
+    row_is_line: bool = False
 
 
 def find(session: Session, load_id: str, target: Target, number: int) -> Staged | None:

@@ -37,6 +37,8 @@ SELECT n.nspname FROM pg_catalog.pg_namespace n
 WHERE n.nspname = coalesce(%s, pg_catalog.current_schema())
 """
 _SCHEMA_AND_NAME = 2
+LONGEST_NAME = 63
+"""In bytes; PostgreSQL cuts a longer one without a word, and two of them may then be the same."""
 _LOADABLE = {"r": "table", "p": "partitioned table"}
 
 
@@ -98,6 +100,24 @@ def find(session: Session, name: str) -> Table | None:
 def identifiers(names: Sequence[str]) -> sql.Composable:
     """A list of columns."""
     return sql.SQL(", ").join(sql.Identifier(name) for name in names)
+
+
+def refuse_long(session: Session, name: str, location: str) -> None:
+    """Refuse a table's name that PostgreSQL would cut.
+
+    Raises:
+        InvalidRequest: tells the object that it is for.
+        QueryFailed: it is no name.
+    """
+    parts = session.row(_PARSE, [name], doing=f"reading the name {name}")[0]
+    if long := [part for part in parts if is_long(part)]:
+        told = f"the name {long[0][:LONGEST_NAME]}… is longer than {LONGEST_NAME} bytes"
+        raise InvalidRequest([f"{location}: table: {told}"])
+
+
+def is_long(name: str) -> bool:
+    """Whether PostgreSQL would cut the name."""
+    return len(name.encode()) > LONGEST_NAME
 
 
 def parsed(session: Session, name: str) -> tuple[str, str]:

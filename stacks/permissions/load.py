@@ -24,7 +24,7 @@ def survey_part(names: Names) -> list[Grant]:
     """Read a part; it knows no database."""
     return [
         *_read_objects(names),
-        *evidence.read(names, *_PLAN, STRETCHES, of=LOADS),
+        *evidence.read(names, *_PLAN, STRETCHES, LOADED, of=LOADS),
         evidence.write(names, STRETCHES, LOADED, of=LOADS),
     ]
 
@@ -34,7 +34,7 @@ def load_part(names: Names) -> list[Grant]:
     return [
         *_reach_target(names),
         *_read_objects(names),
-        *evidence.read(names, *_PLAN, STRETCHES, REASONS, documents.OVER, of=LOADS),
+        *evidence.read(names, *_PLAN, STRETCHES, LOADED, REASONS, documents.OVER, of=LOADS),
         evidence.write(names, LOADED, REJECTS, REASONS, of=LOADS),
     ]
 

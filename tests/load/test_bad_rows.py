@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.domain.load import Rejects
 from local.cloud import Ending
 from tests.load.conftest import PART_MIB, TINY, Loads
 
@@ -139,6 +140,33 @@ def test_each_part_has_a_header_for_its_rejects(
     assert kept == b"id\nx\n"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "ending", "part_mib"),
+    [("latin-1", "\r\n", TINY), ("utf-16", "\n", ""), ("utf-8", "\r\n", TINY)],
+)
+def test_rejects_that_are_mended_are_loaded_as_they_are(
+    loads: Loads, monkeypatch: pytest.MonkeyPatch, encoding: str, ending: str, part_mib: str
+) -> None:
+    """In the encoding of the data, and with the ending of its rows in the header too."""
+    if part_mib:
+        monkeypatch.setenv(PART_MIB, part_mib)
+    loads.make("CREATE TABLE t (id int, ä text)")
+    rows = [f"{n},ß" for n in range(3000)]
+    loads.put(ending.join(["id,ä", *rows, "x-1,Käse", ""]).encode(encoding))
+    form: dict[str, Any] = {"encoding": encoding}
+    assert loads.step_through(max_errors=1, format=form)["rows"] == len(rows)
+    (kept,) = (body for key, body in loads.cloud.evidence().items() if key.endswith(".csv"))
+    loads.put(kept.decode(encoding).replace("x-1", "-1").encode(encoding))
+    assert loads.step_through(format=form)["rows"] == 1
+    assert loads.rows()[0] == (-1, "Käse")
+
+
+def test_a_name_that_is_not_of_the_encoding_does_not_keep_a_row_from_the_rejects() -> None:
+    """The input gave it; the same input loads the mended rows, and reads no header."""
+    rejects = Rejects(["line 3"], ["1,ä\n".encode()], "id,ł\n".encode(), "iso8859-1")
+    assert rejects.document() == "id,?\n1,ä\n".encode("latin-1")
+
+
 def test_a_value_that_is_left_out_is_only_in_the_rejects(loads: Loads) -> None:
     loads.make("CREATE TABLE t (id int)")
     loads.put(f"id\n1\n{VALUE}\n2\n".encode())
@@ -152,7 +180,10 @@ def test_a_quote_that_is_never_closed_is_no_single_bad_row(loads: Loads) -> None
     """It would take everything behind it along."""
     loads.make("CREATE TABLE t (id int, note text)")
     loads.put(b'id,note\n1,x\n2,"y\n' + b"3,z\n" * 1000)
-    assert "begins in line 3 does not end" in loads.step_through(max_errors=10)
+    said = loads.step_through(max_errors=10)
+    assert said == "s3://shop-exports/data.csv: the row that begins in line 3 does not end: " + (
+        "a quote is never closed"
+    )
     assert loads.rows() == []
 
 
@@ -165,7 +196,7 @@ def test_bytes_of_another_encoding_are_told_by_line_in_each_part(
     loads.make("CREATE TABLE t (id int, note text)")
     loads.put(b"id,note\n" + b"1,x\n" * 400_000 + b"2,\x81\n")
     form: dict[str, Any] = {"encoding": "cp1252"}
-    assert "line 400002 holds bytes that are not cp1252" in loads.step_through(
+    assert "data.csv: line 400002 holds bytes that are not cp1252" in loads.step_through(
         format=form, max_errors=rejects
     )
 

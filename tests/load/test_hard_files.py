@@ -67,6 +67,7 @@ def test_a_file_comes_in_as_it_is(loads: Loads, body: bytes, rows: list[Any] | N
         ({"quote": "'"}, b"id,note\n1,'a\nb''c\"d'\n", [(1, "a\nb'c\"d")]),
         ({"quote": "\x02"}, b'id,note\n1,\x02"\n\x02\n', [(1, '"\n')]),
         ({"escape": "\\"}, b'id,note\n1,"a\\"b\\\\\nc"\n', [(1, 'a"b\\\nc')]),
+        ({"escape": "\\"}, b'id,"no\nte"\n1,"\\""\n', [(1, '"')]),
         ({"null": "NULL"}, b'id,note\n1,NULL\n2,"NULL"\n3,\n', [(1, None), (2, "NULL"), (3, "")]),
         ({"null": "\\N"}, b"id,note\n1,\\N\n", [(1, None)]),
         ({"header": False}, b"1,x\n", ONE_ROW),
@@ -83,7 +84,7 @@ def test_a_file_comes_in_as_it_is(loads: Loads, body: bytes, rows: list[Any] | N
 def test_a_format_is_read_as_declared(
     loads: Loads, form: dict[str, Any], body: bytes, rows: list[Any]
 ) -> None:
-    loads.make(TWO_COLUMNS)
+    loads.make('CREATE TABLE t (id int, "no\nte" text)' if b'"no\n' in body else TWO_COLUMNS)
     loads.put(body)
     loads.step_through(format=form)
     assert loads.rows() == rows

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from lambdas.adapters import postgres
+from lambdas.adapters.evidence import Evidence
+from lambdas.domain import documents
+from lambdas.loading.documents import LoadFolder
 from local.calls import Fault
+from local.cloud import BUCKET
 from tests.load.conftest import PART_MIB, TINY, Loads
 from tests.load.test_kills import ALL, BODY, OLD, ROWS, content, paths
 
@@ -149,3 +153,19 @@ def test_a_throttling_s3_is_asked_again(table: Loads, path: str, state: str) -> 
     faults[:] = [Fault("s3.GetObject", "SlowDown", times=9, state=state)]
     assert table.load()["rows"] == ROWS
     assert content(table) == ALL
+
+
+def test_a_try_that_was_given_up_does_not_write_over_what_the_next_one_said(loads: Loads) -> None:
+    """It ends later, since the next try ended its session. Of lost tries the last one counts."""
+    folder = LoadFolder(Evidence(BUCKET, "loads/given-up"))
+    for said, lost, kept in (
+        ("first", True, "first"),
+        ("second", True, "second"),
+        ("final", False, "final"),
+        ("late", True, "final"),
+    ):
+        folder.write_fault(1, said, lost=lost)
+        assert (folder.loaded(1) or {})["fault"] == kept
+    folder.evidence.write(documents.loaded(2), {"fault": "", "rejected": 0})
+    folder.write_fault(2, "late", lost=True)
+    assert folder.loaded(2) == {"fault": "", "rejected": 0}

@@ -83,7 +83,7 @@ def chunked(body: bytes, size: int) -> Iterator[bytes]:
 def session_of(loads: Loads) -> Iterator[Session]:
     connection: Any = loads.server.connect_as_admin(DATABASE)
     connection.autocommit = True
-    yield Session(connection, DATABASE)
+    yield Session(connection, DATABASE, 60)
     connection.close()
 
 
@@ -159,8 +159,8 @@ def test_each_way_brings_every_row_once_though_every_part_is_tried_twice(
             form = CsvFormat(null=NULL)
             load_part(session, load_id, part, target, its_rows, form, RULES, silent, refuse)
         filled = [Filled(target, [part.number for part, _ in parts])]
-        assert move(session, load_id, filled, RULES) == [len(rows)]
-        assert move(session, load_id, filled, RULES) == [len(rows)]
+        assert move(session, load_id, filled, RULES, str) == [len(rows)]
+        assert move(session, load_id, filled, RULES, str) == [len(rows)]
         assert session.rows("SELECT a, b FROM pairs", doing="") == [tuple(row) for row in rows]
 
 

@@ -152,6 +152,23 @@ def test_a_header_that_is_written_is_read(names: list[str], form: CsvFormat) -> 
 
 
 @pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        (b'id,"no\nte"\n', ["id", "no\nte"]),
+        (b'id,"a\\"\nb\\\\"\n', ["id", 'a"\nb\\']),
+        (b'id,"a,b"\n', ["id", "a,b"]),
+    ],
+)
+def test_a_header_ends_behind_its_quotes_where_another_character_escapes(
+    line: bytes, names: list[str]
+) -> None:
+    form = CsvFormat(escape="\\")
+    assert header.names_in(line + b'1,"2\n', form, whole=False) == names
+    with pytest.raises(BadData, match="does not end"):
+        header.names_in(line[:-1], form, whole=False)
+
+
+@pytest.mark.parametrize(
     ("body", "whole", "said"),
     [
         (b"", True, "empty"),

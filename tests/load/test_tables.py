@@ -10,8 +10,10 @@ from tests.load.conftest import PART_MIB, TINY, Loads
 def test_the_header_may_stand_in_any_order(loads: Loads) -> None:
     loads.make("CREATE TABLE t (id int, note text, at date DEFAULT '2026-01-01')")
     loads.put(b"note,id\nx,1\n")
-    loads.step_through()
+    result = loads.step_through()
     assert loads.sql("SELECT id, note, at::text FROM t") == [(1, "x", "2026-01-01")]
+    assert result["columns_left_out"] == ["public.t.at"]
+    assert loads.log.getvalue().count('"columns_left_out":["public.t.at"]') == 2
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,39 @@ def test_what_does_not_fit_is_named(loads: Loads, header: str, said: str) -> Non
     assert said in cause
     assert "Jane" not in cause
     assert "s3://shop-exports/data.csv" in cause
+
+
+def test_of_many_names_the_first_and_their_number_are_told(loads: Loads) -> None:
+    """The cause of a failure has 32,768 characters at most."""
+    columns = [f"{number:04}_{'é' * 20}" for number in range(1600)]
+    loads.make("CREATE TABLE t (id int)")
+    loads.put(",".join(["id", *columns]).encode())
+    cause = loads.step_through()
+    assert cause.endswith(f"{columns[19]}, and 1580 more")
+    loads.put(",".join(f"{'x' * 64}{number:04}" for number in range(1600)).encode())
+    cause = loads.step_through("new", create_table="infer")
+    assert "and 1580 more" in cause
+    assert len(cause) < 4000
+    loads.make(f"CREATE TABLE wide (id int, {', '.join(f'c{n} int' for n in range(1, 100))})")
+    loads.put(b"id\n1\n")
+    assert loads.step_through("wide")["columns_left_out"][19:] == ["public.wide.c20", "and 79 more"]
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "said"),
+    [
+        ("t" * 64, "in/a.csv", "a.csv: table: the name " + "t" * 63 + "… is longer than 63 bytes"),
+        ("{name}", f"in/{'ä' * 32}.csv", "ä.csv: table: the name " + "ä" * 32 + "… is longer"),
+        ("{name}", "in/.csv", "in/.csv: the name is empty before its first point"),
+    ],
+)
+def test_a_name_that_can_be_none_of_a_table_is_refused(
+    loads: Loads, table: str, key: str, said: str
+) -> None:
+    """PostgreSQL would cut it without a word, and load into what has the rest of it as its name."""
+    loads.make(f"CREATE TABLE {'t' * 63} (id int)")
+    loads.put(b"id\n1\n", key)
+    assert said in loads.step_through(table, prefix="in/", create_table="infer")
 
 
 def test_a_column_that_a_trigger_fills_need_not_be_brought(loads: Loads) -> None:

@@ -198,7 +198,7 @@ def test_objects_with_columns_in_any_order_fill_one_new_table(tiny: Loads) -> No
 def session(loads: Loads) -> Iterator[Session]:
     connection: Any = loads.server.connect_as_admin(DATABASE)
     connection.autocommit = True
-    yield Session(connection, DATABASE)
+    yield Session(connection, DATABASE, 60)
     connection.close()
 
 
