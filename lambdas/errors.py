@@ -63,7 +63,15 @@ class RequestRefused(TimeMachineError):
 
 
 class DatabaseUnreachable(TimeMachineError):
-    """No connection to the server, or the connection was lost."""
+    """No connection to the server, or the connection was lost.
+
+    Attributes:
+        lost: whether it was lost in the middle of a statement, which may be what ended the server.
+    """
+
+    def __init__(self, message: str, *, lost: bool = False) -> None:
+        self.lost = lost
+        super().__init__(message)
 
 
 class DatabaseBusy(TimeMachineError):

@@ -17,7 +17,7 @@ Handler = Callable[[Event, Any], Any]
 logger = Logger(service="time-machine", log_uncaught_exceptions=False)
 _metrics = Metrics(namespace="RdsTimeMachine", service="time-machine")
 
-__all__ = ["Event", "logged", "logger", "write_metrics"]
+__all__ = ["Event", "innermost_line", "logged", "logger", "write_metrics"]
 
 
 def logged(state: str) -> Callable[[Handler], Handler]:
@@ -39,7 +39,7 @@ def logged(state: str) -> Callable[[Handler], Handler]:
                 logger.warning("state failed", error=type(error).__name__, reason=str(error))
                 raise
             except Exception as error:  # noqa: BLE001 -- told as ours
-                where = _innermost_line(error)
+                where = innermost_line(error)
                 logger.error("state failed unexpectedly", error=type(error).__name__, where=where)
                 raise InternalFault(f"{type(error).__name__} at {where}") from None
             logger.info("state finished")
@@ -64,7 +64,8 @@ def _part(event: Any, name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _innermost_line(error: BaseException) -> str:
+def innermost_line(error: BaseException) -> str:
+    """Where an error was raised: the file's name and the line."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno}"
 

@@ -51,13 +51,15 @@ def copy_sessions(
     """Opens sessions on the copy's databases.
 
     Args:
-        seconds: what is left for work when a session is opened; no statement of it takes longer,
-            so that a slow one ends in a finding and not in the end of the function.
+        seconds: what is left for work; no statement takes longer than that when it begins, so
+            that a slow one ends in a finding and not in the end of the function.
     """
     server = server_at(address.host, address.port, address.secret_arn, settings)
 
     def open_session(database: str) -> AbstractContextManager[Session]:
         limit = max(1.0, min(seconds(), STATEMENT_SECONDS))
-        return connect(server, database, statement_seconds=limit, read_only=read_only)
+        return connect(
+            server, database, statement_seconds=limit, read_only=read_only, remaining=seconds
+        )
 
     return open_session

@@ -2,14 +2,17 @@
 
 import hashlib
 import io
+import os
 import re
-from collections.abc import Iterator, Sequence
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import psycopg2
-from psycopg2 import errorcodes, sql
+from psycopg2 import errorcodes, extensions, sql
 
 from lambdas.adapters.secrets import Credentials
 from lambdas.errors import DatabaseUnreachable, QueryFailed, RowRefused, TimeMachineError
@@ -17,6 +20,11 @@ from lambdas.errors import DatabaseUnreachable, QueryFailed, RowRefused, TimeMac
 MAINTENANCE_DATABASE = "postgres"
 CONNECT_SECONDS = 10
 LOCK_SECONDS = 5
+TIME_OUT_STEP_SECONDS = 1
+SILENCE_SECONDS = 15
+"""How long after its own time-out a statement may go unanswered. A backend that loops in damaged
+data heeds neither ``statement_timeout`` nor a cancel; then the connection is cut from our side."""
+
 FEED_BYTES = 1 << 20
 
 _LOST_CONNECTION = {
@@ -30,12 +38,18 @@ READ_HONESTLY = (
     # count(*) may otherwise read an index, which says nothing about the heap.
     "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;"
     # A database's own settings may forbid the scan that is left, or compile each count at length.
-    "SET enable_seqscan = on; SET jit = off;"
+    "SET enable_seqscan = on; SET enable_tidscan = on; SET jit = off;"
+    # One process of the server for each of ours, so that the load on it is known.
+    "SET max_parallel_workers_per_gather = 0;"
     # Row security would hide rows without a word; off turns that into an error.
     "SET row_security = off;"
     # Definitions print with every name qualified.
     "SET search_path = ''"
 )
+
+
+_BY_INDEX = "SET enable_indexscan = on; SET enable_bitmapscan = on;"
+_BY_SCAN = "SET enable_indexscan = off; SET enable_bitmapscan = off"
 
 
 @dataclass(frozen=True)
@@ -64,11 +78,23 @@ class Feed(Protocol):
 
 
 class Session:
-    """One connection to one database; every statement is its own transaction."""
+    """One connection to one database; every statement is its own transaction.
 
-    def __init__(self, connection: Any, database: str) -> None:
+    Attributes:
+        statement_seconds: how long a statement may take.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        database: str,
+        statement_seconds: float,
+        remaining: Callable[[], float] | None = None,
+    ) -> None:
         self._connection = connection
+        self._remaining = remaining
         self.database = database
+        self.statement_seconds = statement_seconds
 
     def rows(
         self, query: str | sql.Composable, parameters: Sequence[Any] = (), *, doing: str
@@ -80,9 +106,9 @@ class Session:
 
         Raises:
             QueryFailed: PostgreSQL refused it.
-            DatabaseUnreachable: the connection was lost meanwhile.
+            DatabaseUnreachable: the connection was lost meanwhile, or cut for the server's silence.
         """
-        with _errors_in_our_words(doing), self._connection.cursor() as cursor:
+        with self._watched(doing), self._connection.cursor() as cursor:
             cursor.execute(query, parameters or None)
             return list(cursor.fetchall()) if cursor.description else []
 
@@ -91,6 +117,18 @@ class Session:
     ) -> tuple[Any, ...]:
         """The first row of a query that always has one."""
         return self.rows(query, parameters, doing=doing)[0]
+
+    def looked_up(
+        self, query: str, parameters: Sequence[Any] = (), *, doing: str
+    ) -> list[tuple[Any, ...]]:
+        """The rows of a query of the catalogs for one relation, found by their indexes.
+
+        To read a whole catalog for each relation takes a time that grows with the square of their
+        number. An error undoes the settings as well: they are of its transaction.
+        """
+        found = self.rows(_BY_INDEX + query, parameters, doing=doing)
+        self.run(_BY_SCAN, doing=doing)
+        return found
 
     @property
     def server_major(self) -> int:
@@ -111,7 +149,7 @@ class Session:
 
     def change(self, statement: sql.Composable, *, doing: str) -> int:
         """Run a statement that changes rows; return how many."""
-        with _errors_in_our_words(doing), self._connection.cursor() as cursor:
+        with self._watched(doing), self._connection.cursor() as cursor:
             cursor.execute(statement)
             return int(cursor.rowcount)
 
@@ -153,11 +191,58 @@ class Session:
     def limit_statements(self, seconds: float) -> None:
         """Give each further statement at most ``seconds``."""
         milliseconds = max(1000, int(seconds * 1000))
-        self.rows(
-            "SELECT set_config('statement_timeout', %s, false)",
-            [str(milliseconds)],
-            doing="setting the statement time-out",
-        )
+        self.statement_seconds = milliseconds / 1000
+        with self._answered("setting the statement time-out"), self._connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('statement_timeout', %s, false)", [str(milliseconds)])
+
+    @contextmanager
+    def _watched(self, doing: str) -> Iterator[None]:
+        """No statement takes longer than what remains when it begins."""
+        if self._remaining is not None and not self._has_failed():
+            left = self._remaining()
+            if left < self.statement_seconds - TIME_OUT_STEP_SECONDS:
+                self.limit_statements(left)
+        with self._answered(doing):
+            yield
+
+    def _has_failed(self) -> bool:
+        """Whether a transaction is open that takes nothing but its end."""
+        status = self._connection.info.transaction_status
+        return bool(status == extensions.TRANSACTION_STATUS_INERROR)
+
+    @contextmanager
+    def _answered(self, doing: str) -> Iterator[None]:
+        watch = _Watch(self._connection, self.statement_seconds + SILENCE_SECONDS)
+        try:
+            with watch:
+                yield
+        except psycopg2.Error as error:
+            if watch.has_cut:
+                told = f"{doing}: no answer, not even to the time-out; the connection was cut"
+                raise DatabaseUnreachable(told, lost=True) from None
+            raise _in_our_words(error, doing) from None
+
+
+class _Watch:
+    """Cuts a connection when its server is silent for too long; a deadline of the client's own."""
+
+    def __init__(self, connection: Any, seconds: float) -> None:
+        self.has_cut = False
+        self._connection = connection
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _cut(self) -> None:
+        """Shut the socket down, which wakes the driver; closing it is the driver's."""
+        self.has_cut = True
+        with socket.socket(fileno=os.dup(self._connection.fileno())) as same:
+            same.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -168,8 +253,13 @@ def connect(
     statement_seconds: float,
     read_only: bool = True,
     prepare: str | sql.Composable = READ_HONESTLY,
+    remaining: Callable[[], float] | None = None,
 ) -> Iterator[Session]:
     """A session with all time-outs set, read-only unless asked otherwise.
+
+    Args:
+        remaining: the seconds that are left for work; asked before each statement, which gets no
+            more than that.
 
     Raises:
         DatabaseUnreachable: no connection. The driver's message is dropped: it holds the address,
@@ -192,7 +282,7 @@ def connect(
             client_encoding="UTF8",
             options=(
                 f"-c statement_timeout={int(statement_seconds * 1000)}"
-                f" -c lock_timeout={LOCK_SECONDS * 1000}"
+                f" -c lock_timeout={int(LOCK_SECONDS * 1000)}"
                 " -c idle_in_transaction_session_timeout=60000"
                 f" -c default_transaction_read_only={'on' if read_only else 'off'}"
             ),
@@ -201,25 +291,17 @@ def connect(
         raise DatabaseUnreachable(f"no connection to the database {database}") from None
     try:
         connection.autocommit = True
-        session = Session(connection, database)
+        session = Session(connection, database, statement_seconds, remaining)
         session.run(prepare, doing="preparing the session")
         yield session
     finally:
         connection.close()
 
 
-@contextmanager
-def _errors_in_our_words(doing: str) -> Iterator[None]:
-    try:
-        yield
-    except psycopg2.Error as error:
-        raise _in_our_words(error, doing) from None
-
-
 def _in_our_words(error: psycopg2.Error, doing: str) -> TimeMachineError:
     code = error.pgcode
     if code is None or code.startswith("08") or code in _LOST_CONNECTION:
-        return DatabaseUnreachable(f"{doing}: the connection was lost")
+        return DatabaseUnreachable(f"{doing}: the connection was lost", lost=True)
     return QueryFailed(code, _condition(code), doing)
 
 

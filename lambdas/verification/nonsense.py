@@ -1,0 +1,13 @@
+"""What a damaged catalog makes a check raise, told without its text, which may quote anything."""
+
+from lambdas.observability import innermost_line, logger
+
+NONSENSE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+"""NULL where there is always a value, no row where there is one, a value that means nothing."""
+
+
+def told(error: Exception, doing: str) -> str:
+    """Log such an error, and say its class and line."""
+    where = innermost_line(error)
+    logger.error("a check could not go on", error=type(error).__name__, where=where, doing=doing)
+    return f"the verifier could not make sense of what it read: {type(error).__name__} at {where}"

@@ -1,0 +1,39 @@
+"""What makes no sense to a check costs its unit, and no other."""
+
+from lambdas.adapters.postgres import MAINTENANCE_DATABASE
+from lambdas.checks.shape import Bench, Seen, Survey, SurveyedDatabase
+from lambdas.domain.request import BASELINE_NONE
+from lambdas.domain.units import Status, Unit
+from lambdas.verification.batch import measure_batch, plan_units
+
+
+def _no_session(_: str) -> None:
+    raise AssertionError("no server was to be asked")
+
+
+def test_nonsense_in_one_unit_is_told_by_class_and_line_and_the_next_is_measured() -> None:
+    """A detail that lacks what the check reads first; its text holds a secret of somebody's."""
+    units = [
+        Unit(id="one", check="sequences", database="d", subject="s", detail={"hunter2": 1}),
+        Unit(id="two", check="sequences", database="d", subject="s", exempt=True),
+    ]
+    bench = Bench(_no_session, {}, {})  # type: ignore[arg-type]
+
+    first, second = measure_batch(units, bench, lambda: 60)
+
+    assert (first.status, second.status) == (Status.UNMEASURED, Status.EXEMPT)
+    (note,) = first.notes
+    assert "KeyError at sequences.py:" in note
+    assert "compared" not in note
+
+
+def test_a_check_that_can_not_plan_is_a_unit_that_says_so_and_the_others_plan() -> None:
+    seen = {"sequences": Seen({"uses": None})}
+    survey = Survey([SurveyedDatabase("shop", 7, seen=seen)], BASELINE_NONE)
+
+    units = plan_units(survey)
+
+    (told,) = [unit for unit in units if unit.check == "sequences"]
+    assert told.database == MAINTENANCE_DATABASE
+    assert "KeyError at sequences.py:" in told.detail["unseen"]["unread"]
+    assert any(unit.check == "databases" for unit in units)
