@@ -3,13 +3,22 @@
 Each column goes in as itself where equal values are the same value, and as its binary image (the
 type's send function) where equality hides something: the scale of a ``numeric``, the sign of a
 zero, an interval's ``1 month`` against ``30 days``, the case of ``citext``, an array's bounds. A
-type with neither goes in as text. ``ctid`` and ``xmin`` go in too, which a physical copy keeps: two
-rows that changed places are not the same. NULL and empty differ, since a record knows its nulls.
+type with neither goes in as text. ``ctid`` goes in too, which a physical copy keeps: two rows that
+changed places are not the same. NULL and empty differ.
+
+The hash of one column is the seed of the next, each by the function of its own type: that takes
+half the time of hashing a record, which looks the functions up anew for each row (``make
+bench-verify``). Before PostgreSQL 18 some types have no such function that SQL may call; those are
+hashed as a record of their own.
 
 Sums of 64-bit hashes add up over block ranges and see duplicates, which exclusive-or would cancel.
 A change goes unnoticed with a probability of 2**-64, and so does any number of them. Reading every
 value reads TOAST too. A virtual generated column holds nothing and is left out.
 """
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from psycopg2 import sql
 
@@ -18,19 +27,40 @@ from lambdas.checks.shape import Relation
 
 MODULUS = 2**64
 SEED = 8_030_728
+NULL_HASH = 5_772_156_649
+"""Stands for NULL; a value whose hash is the same goes unnoticed when it turns into NULL."""
 
-_HASHES_RECORDS = 140000
-"""``server_version_num`` of the first that has ``hash_record_extended``."""
+CHAIN_COLUMNS = 100
+"""Calls nest as deep as this, so that a table of 1,600 columns stays within ``max_stack_depth``."""
 
 # Types whose equality is that of their image: bool, bytea, "char", name, the integers, text,
 # oid, tid, xid, cid, varchar, date, time, timestamp, timestamptz, timetz, macaddr, macaddr8, cidr,
-# inet, uuid, pg_lsn, xid8. A collation that is not deterministic takes text and varchar out.
+# inet, uuid, pg_lsn, xid8, aclitem. A collation that is not deterministic takes text and varchar
+# out.
+#
+# A type that holds one without a send function, however deep, can't be sent either.
+#
+# A column that is declared NOT NULL may hold NULL while that constraint is not valid.
 _COLUMNS = """
-SELECT a.attname, n.nspname, p.proname,
-       o.nspname, CASE s.typtype WHEN 'p' THEN NULL ELSE s.typname END,
-       (t.oid = ANY ('{16,17,18,19,20,21,23,25,26,27,28,29,1043,1082,1083,1114,1184,1266,829,774,
-                       650,869,2950,3220,5069}'::oid[])
-        OR t.typtype = 'e') AND coalesce(l.collisdeterministic, true)
+SELECT a.attname,
+       a.attnotnull AND NOT EXISTS (
+           SELECT FROM pg_catalog.pg_constraint k
+            WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated
+              AND a.attnum = ANY (k.conkey)),
+       x.exact,
+       CASE WHEN x.exact THEN (
+           SELECT h.proname
+             FROM pg_catalog.pg_opclass c
+             JOIN pg_catalog.pg_am m ON m.oid = c.opcmethod AND m.amname = 'hash'
+             JOIN pg_catalog.pg_amproc f ON f.amprocfamily = c.opcfamily AND f.amprocnum = 2
+                  AND f.amproclefttype = c.opcintype AND f.amprocrighttype = c.opcintype
+             JOIN pg_catalog.pg_proc h ON h.oid = f.amproc AND h.proargtypes[0] = c.opcintype
+            WHERE c.opcdefault AND c.opcintype = CASE
+                  WHEN t.typtype = 'e' THEN 'anyenum'::regtype
+                  WHEN t.oid = 'varchar'::regtype THEN 'text'::regtype
+                  ELSE t.oid END) END,
+       CASE WHEN NOT y.mute THEN n.nspname END, CASE WHEN NOT y.mute THEN p.proname END,
+       o.nspname, CASE s.typtype WHEN 'p' THEN NULL ELSE s.typname END
   FROM pg_catalog.pg_attribute a
   JOIN pg_catalog.pg_type d ON d.oid = a.atttypid
   JOIN pg_catalog.pg_type t
@@ -39,38 +69,136 @@ SELECT a.attname, n.nspname, p.proname,
   LEFT JOIN pg_catalog.pg_proc p ON p.oid = t.typsend
   LEFT JOIN pg_catalog.pg_type s ON s.oid = p.proargtypes[0]
   LEFT JOIN pg_catalog.pg_namespace o ON o.oid = s.typnamespace
-  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  LEFT JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace,
+  LATERAL (SELECT (t.oid = ANY ('{16,17,18,19,20,21,23,25,26,27,28,29,1043,1082,1083,1114,1184,
+                                 1266,829,774,650,869,2950,3220,5069,1033}'::oid[])
+                   OR t.typtype = 'e') AND coalesce(l.collisdeterministic, true)) x (exact),
+  LATERAL (WITH RECURSIVE inside (oid) AS (
+      SELECT t.oid
+      UNION
+      SELECT within.oid FROM inside i JOIN pg_catalog.pg_type c ON c.oid = i.oid, LATERAL (
+          SELECT c.typelem WHERE c.typlen = -1 AND c.typelem <> 0
+          UNION ALL
+          SELECT c.typbasetype WHERE c.typtype = 'd'
+          UNION ALL
+          SELECT g.rngsubtype FROM pg_catalog.pg_range g
+           WHERE c.oid IN (g.rngtypid, g.rngmultitypid)
+          UNION ALL
+          SELECT f.atttypid FROM pg_catalog.pg_attribute f
+           WHERE f.attrelid = c.typrelid AND f.attnum > 0 AND NOT f.attisdropped) within (oid))
+    SELECT bool_or(c.typsend::oid = 0)
+      FROM inside i JOIN pg_catalog.pg_type c ON c.oid = i.oid) y (mute)
  WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
  ORDER BY a.attnum
 """
+# What the source's reader and the copy's user may have set otherwise, and text is printed by.
+_PRINT_ALIKE = """
+SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
+SET extra_float_digits = 1; SET bytea_output = 'hex'; SET lc_monetary = 'C';
+SET xmlbinary = 'base64'
+"""
+_HASHES_IMAGES = "SELECT to_regprocedure('pg_catalog.hashbyteaextended(bytea,bigint)') IS NOT NULL"
+
+_HASH_IMAGE = sql.SQL("pg_catalog.hashbyteaextended")
+_HASH_NUMBER = sql.SQL("pg_catalog.hashint8extended")
+_HASH_RECORD = sql.SQL("pg_catalog.hash_record_extended")
+_HASH_PLACE = sql.SQL("pg_catalog.hashtidextended")
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column as :data:`_COLUMNS` tells it."""
+
+    name: str
+    never_null: bool
+    exact: bool
+    hash_function: str | None
+    send_schema: str | None
+    send: str | None
+    sent_type_schema: str | None
+    sent_type: str | None
+
+    @property
+    def value(self) -> sql.Composable:
+        """What of the column is hashed."""
+        column: sql.Composable = sql.Identifier(self.name)
+        if self.exact:
+            return column
+        if self.send_schema is None or self.send is None:
+            return sql.SQL("{}::text").format(column)
+        if self.sent_type_schema is not None and self.sent_type is not None:
+            of_type = sql.Identifier(self.sent_type_schema, self.sent_type)
+            column = sql.SQL("{}::{}").format(column, of_type)
+        return sql.SQL("{}({})").format(sql.Identifier(self.send_schema, self.send), column)
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A value in a chain of hashes, and the function that takes it; ``may_be_null`` minded."""
+
+    function: sql.Composable
+    value: sql.Composable
+    may_be_null: bool
+
+    def onto(self, seed: sql.Composable) -> sql.Composable:
+        """The hash that goes on from another one."""
+        if not self.may_be_null:
+            return _call(self.function, self.value, seed)
+        own = sql.SQL("coalesce({}, {})").format(
+            _call(self.function, self.value, sql.Literal(SEED)), sql.Literal(NULL_HASH)
+        )
+        return _call(_HASH_NUMBER, own, seed)
 
 
 def row_hash(session: Session, relation: Relation) -> sql.Composable:
-    """The expression that hashes a version of a relation's row to 64 bits."""
+    """The expression that hashes a version of a relation's row to 64 bits.
+
+    Where a column is hashed as text, the session prints values in one way from here on.
+    """
     doing = f"reading the columns of {relation.name}"
-    columns = session.rows(_COLUMNS, [relation.oid], doing=doing)
-    (version,) = session.row("SELECT current_setting('server_version_num')::int", doing=doing)
-    entries = [sql.SQL("ctid"), sql.SQL("xmin"), *(_entry(*column) for column in columns)]
-    record = sql.SQL("ROW({})").format(sql.SQL(", ").join(entries))
-    seed = sql.Literal(SEED)
-    if version >= _HASHES_RECORDS:
-        return sql.SQL("hash_record_extended({}, {})").format(record, seed)
-    return sql.SQL("hashtextextended(record_send({})::text, {})").format(record, seed)
+    columns = [_Column(*row) for row in session.looked_up(_COLUMNS, [relation.oid], doing=doing)]
+    if any(column.send is None and not column.exact for column in columns):
+        session.run(_PRINT_ALIKE, doing=doing)
+    (hashes_images,) = session.row(_HASHES_IMAGES, doing=doing)
+    links = [_Link(_HASH_PLACE, sql.SQL("ctid"), may_be_null=False)]
+    others = []
+    for column in columns:
+        function = _function(column, hashes_images)
+        if function is None:
+            others.append(column.value)
+        else:
+            links.append(_Link(function, column.value, not column.never_null))
+    if others:
+        links.append(_Link(_HASH_RECORD, _record(others), may_be_null=False))
+    return _chained(links)
 
 
-def _entry(  # the columns of _COLUMNS
-    name: str,
-    schema: str | None,
-    send: str | None,
-    type_schema: str | None,
-    type_name: str | None,
-    exact: bool,
-) -> sql.Composable:
-    value: sql.Composable = sql.Identifier(name)
-    if exact:
-        return value
-    if schema is None or send is None:
-        return sql.SQL("{}::text").format(value)
-    if type_schema is not None and type_name is not None:
-        value = sql.SQL("{}::{}").format(value, sql.Identifier(type_schema, type_name))
-    return sql.SQL("{}({})").format(sql.Identifier(schema, send), value)
+def _function(column: _Column, hashes_images: bool) -> sql.Composable | None:
+    """What hashes a column's value; None where a record must be made of it."""
+    if column.hash_function is not None:
+        return sql.Identifier("pg_catalog", column.hash_function)
+    if column.exact or not hashes_images:
+        return None
+    if column.send is None:
+        return sql.SQL("pg_catalog.hashtextextended")
+    return _HASH_IMAGE
+
+
+def _chained(links: Sequence[_Link]) -> sql.Composable:
+    chains = []
+    for first in range(0, len(links), CHAIN_COLUMNS):
+        seed: sql.Composable = sql.Literal(SEED)
+        for link in links[first : first + CHAIN_COLUMNS]:
+            seed = link.onto(seed)
+        chains.append(seed)
+    if len(chains) == 1:
+        return chains[0]
+    return _call(_HASH_RECORD, _record(chains), sql.Literal(SEED))
+
+
+def _record(values: Iterable[sql.Composable]) -> sql.Composable:
+    return sql.SQL("ROW({})").format(sql.SQL(", ").join(values))
+
+
+def _call(function: sql.Composable, value: Any, seed: sql.Composable) -> sql.Composable:
+    return sql.SQL("{}({}, {})").format(function, value, seed)

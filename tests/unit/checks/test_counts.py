@@ -2,7 +2,8 @@
 
 import pytest
 
-from lambdas.checks.counts import Bound, Buckets, _Bounded, _within
+from lambdas.checks.counts import Bound, _Bounded, _within
+from lambdas.checks.standing import Buckets
 from lambdas.domain.units import Claim
 
 
