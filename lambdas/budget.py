@@ -1,6 +1,10 @@
 """The time that a function has for its work, with a reserve to write down what it found."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+
+from lambdas.domain.drill import Drill
 
 RESERVE_SECONDS = 30
 
@@ -8,3 +12,8 @@ RESERVE_SECONDS = 30
 def seconds_left(context: Any) -> float:
     """Until the function's own work has to end; ``context`` is Lambda's."""
     return float(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
+
+
+def seconds_left_of(drill: Drill, context: Any) -> Callable[[], float]:
+    """Asks again and again: until the work has to end, for the function or for the drill."""
+    return lambda: min(seconds_left(context), drill.seconds_left(datetime.now(UTC)))

@@ -32,6 +32,8 @@ class Settings:
     poll_seconds: float
     sources: tuple[str, ...]
     source_secrets: Mapping[str, str]
+    baseline_connections: int
+    baseline_bytes_per_second: float
     load_secrets: Mapping[str, str]
     load_part_bytes: int
     copy_instance_class: str
@@ -63,6 +65,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         poll_seconds=reader.number("TM_POLL_SECONDS", MAX_POLL_SECONDS, 1, MAX_POLL_SECONDS),
         sources=tuple(name.lower() for name in reader.words("TM_SOURCES", "")),
         source_secrets=_by_instance(reader.mapping("TM_SOURCE_SECRETS")),
+        baseline_connections=int(reader.number("TM_BASELINE_CONNECTIONS", 2, 1, 16)),
+        baseline_bytes_per_second=reader.number("TM_BASELINE_MIB_PER_SECOND", 0, 0, 10_000)
+        * (1 << 20),
         load_secrets=_by_instance(reader.mapping("TM_LOAD_SECRETS")),
         load_part_bytes=int(reader.number("TM_LOAD_PART_MIB", 2048, 0.01, 4096) * (1 << 20)),
         copy_instance_class=reader.text("TM_COPY_INSTANCE_CLASS", ""),

@@ -115,11 +115,12 @@ class Functions(Construct):
         return function
 
     def _concurrency(self, spec: FunctionSpec) -> int | None:
-        """One for each source that may be read; the others share what the account has."""
+        """So many for each source that may be read; the others share what the account has."""
         if spec.alone:
             return 1
         readable = sum(bool(source.secret_arn) for source in self._settings.sources)
-        return readable if spec.reads_source and readable else None
+        each = self._settings.baseline_connections if spec.fans_out else 1
+        return readable * each if spec.reads_source and readable else None
 
     def _place(self, spec: FunctionSpec) -> dict[str, Any]:
         if not spec.in_vpc:
@@ -145,6 +146,8 @@ def environment(
         "TM_TEARDOWN_MINUTES": str(settings.teardown_minutes),
         "TM_SOURCES": ",".join(source.db_instance_id for source in settings.sources),
         "TM_SOURCE_SECRETS": json.dumps(secrets),
+        "TM_BASELINE_CONNECTIONS": str(settings.baseline_connections),
+        "TM_BASELINE_MIB_PER_SECOND": str(settings.baseline_mib_per_second),
         "TM_COPY_INSTANCE_CLASS": settings.copy_instance_class,
         "TM_COPY_SUBNET_GROUP": network.subnet_group,
         "TM_COPY_SECURITY_GROUP_IDS": network.copy_group.security_group_id,

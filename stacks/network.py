@@ -173,10 +173,12 @@ def quarantine_parameters(major: int) -> dict[str, str]:
     """What keeps a copy of a major version quiet.
 
     A restored copy wakes up with the source's jobs: a preloaded job runner starts its schedules,
-    a subscription's worker can steal the source's slot, an event trigger runs on a login.
+    a subscription's worker can steal the source's slot, an event trigger runs on a login. And it
+    can't start at all where it may hold fewer prepared transactions than the snapshot has.
     """
     parameters = {
         "max_logical_replication_workers": "0",
+        "max_prepared_transactions": "1000",
         "rds.force_ssl": "1",
         "shared_preload_libraries": "pg_stat_statements",
     }

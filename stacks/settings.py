@@ -117,6 +117,8 @@ class DeploymentSettings:
     load: LoadSettings
     postgres_majors: tuple[int, ...]
     copy_instance_class: str
+    baseline_connections: int
+    baseline_mib_per_second: int
     retention_days: int
     deadline_minutes: int
     teardown_minutes: int

@@ -17,6 +17,7 @@ class FunctionSpec:
         in_vpc: whether it talks to PostgreSQL; the others stay outside of the network.
         reads_source: whether it opens connections to production: as many may run at once as
             there are sources, and no more.
+        fans_out: whether a map runs it, ``baseline_connections`` at a time for each source.
         alone: whether one at a time is enough, and more would only get in each other's way.
     """
 
@@ -26,6 +27,7 @@ class FunctionSpec:
     timeout_seconds: int = QUICK_SECONDS
     in_vpc: bool = False
     reads_source: bool = False
+    fans_out: bool = False
     alone: bool = False
 
     @property
@@ -38,22 +40,40 @@ WORKFLOW = (
     FunctionSpec("PlanDrill", "Check the input, name everything, decide"),
     FunctionSpec(
         "CaptureBaseline",
-        "What the source holds, just before the snapshot",
+        "Survey the source just before the snapshot, cut its reading into batches",
         memory_mib=1024,
         timeout_seconds=LONG_SECONDS,
         in_vpc=True,
         reads_source=True,
+    ),
+    FunctionSpec(
+        "ReadSource",
+        "Read one batch of the source before the snapshot",
+        memory_mib=512,
+        timeout_seconds=LONG_SECONDS,
+        in_vpc=True,
+        reads_source=True,
+        fans_out=True,
     ),
     FunctionSpec("CreateSnapshot", "Ask RDS for a snapshot"),
     FunctionSpec("TagSnapshot", "Tag the snapshot for people and retention rules"),
     FunctionSpec("CheckSnapshot", "One look at the snapshot"),
     FunctionSpec(
         "CompleteBaseline",
-        "What the source still holds, just after the snapshot",
+        "Survey the source again, just after the snapshot",
         memory_mib=1024,
         timeout_seconds=LONG_SECONDS,
         in_vpc=True,
         reads_source=True,
+    ),
+    FunctionSpec(
+        "RereadSource",
+        "Read one batch of the source again, after the snapshot",
+        memory_mib=512,
+        timeout_seconds=LONG_SECONDS,
+        in_vpc=True,
+        reads_source=True,
+        fans_out=True,
     ),
     FunctionSpec("RestoreInstance", "Ask RDS for a quarantined copy"),
     FunctionSpec("CheckInstance", "One look at the copy"),

@@ -34,6 +34,7 @@ _ERRORS: dict[str, type[errors.TimeMachineError]] = {
     "InternalServiceError": errors.ServiceUnavailable,
     "RequestTimeout": errors.ServiceUnavailable,
     "RequestTimeoutException": errors.ServiceUnavailable,
+    "ConditionalRequestConflict": errors.ServiceUnavailable,
     "InvalidDBInstanceState": errors.ResourceBusy,
     "InvalidDBSnapshotState": errors.ResourceBusy,
     "InstanceQuotaExceeded": errors.QuotaExceeded,

@@ -3,8 +3,12 @@
 import json
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from lambdas.adapters.aws import client, errors_in_our_words
 from lambdas.errors import EvidenceMissing, NotFound
+
+_EXISTS = ("PreconditionFailed", "412")
 
 
 class Evidence:
@@ -27,6 +31,24 @@ class Evidence:
         """Write a JSON document; return its key."""
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
         return self.write_bytes(name, body.encode(), "application/json")
+
+    def write_once(self, name: str, document: Any) -> Any:
+        """Write a JSON document unless there is one already; return the one that is there."""
+        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        with errors_in_our_words(f"writing {self.location(name)}"):
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=self.key(name),
+                    Body=body,
+                    ContentType="application/json",
+                    IfNoneMatch="*",
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in _EXISTS:
+                    raise
+                return self.read(name)
+        return document
 
     def write_page(self, name: str, html: str) -> str:
         """Write a readable page; return its key."""

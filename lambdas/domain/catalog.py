@@ -6,8 +6,9 @@ must stand on the copy exactly as it was. One that was touched may stand there i
 not at all. One that the copy has and neither reading saw must be younger than the first reading.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 TRANSACTION_CIRCLE = 2**32
 FIRST_TRANSACTION = 3
@@ -16,6 +17,18 @@ YOUNG_WINDOW = 2**28
 
 NUMBERED = "oid:"
 """Starts the versions of an object whose catalog can't be read: its number stands in for them."""
+
+GATHERED = "md5:"
+"""Starts the versions of what stands for many rows: a digest of theirs. They have no one age."""
+
+_NAMELESS = "without a name: "
+_AGAIN = " (once more)"
+
+UNREAD = "not read"
+"""The kind of an entry that stands for a kind of object which the login could not read.
+
+Its name is that kind, its ``versions`` are the catalog's name.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,11 @@ class CatalogObject:
         return self.versions.startswith(NUMBERED)
 
     @property
+    def nameless(self) -> bool:
+        """Whether the catalog has nothing that it could be named by."""
+        return self.name.startswith(_NAMELESS)
+
+    @property
     def key(self) -> tuple[str, str]:
         """What identifies it by name."""
         return (self.kind, self.name)
@@ -56,10 +74,61 @@ class Difference:
     undecided: bool = False
 
 
+def nameless(digest: str) -> str:
+    """What goes for the name of an object that has none, as in a damaged catalog."""
+    return f"{_NAMELESS}{digest}"
+
+
+def stray(
+    before: Mapping[tuple[str, str], CatalogObject],
+    after: Mapping[tuple[str, str], CatalogObject],
+    copy: Mapping[tuple[str, str], CatalogObject],
+) -> Counter[str]:
+    """How many objects of each kind have no name on the copy, and were not so on the source.
+
+    Nobody makes such an object: what its name is made of is gone.
+    """
+    return Counter(
+        item.kind
+        for key, item in copy.items()
+        if item.nameless and key not in before and key not in after
+    )
+
+
+def named(
+    inventory: Mapping[tuple[str, str], CatalogObject],
+) -> dict[tuple[str, str], CatalogObject]:
+    """An inventory without the objects that have no name."""
+    return {key: item for key, item in inventory.items() if not item.nameless}
+
+
 def objects_from(documents: Iterable[list[str]]) -> dict[tuple[str, str], CatalogObject]:
-    """The inventory as it lies in the evidence, by kind and name."""
+    """The inventory as it lies in the evidence, by kind and name.
+
+    Of two objects with one name, as a damaged catalog has them or a grant by two roles, the second
+    in the order of their digests is kept under a name of its own.
+    """
+    found: dict[tuple[str, str], CatalogObject] = {}
+    for document in sorted(documents):
+        item = CatalogObject(*document)
+        while item.key in found:
+            item = replace(item, name=f"{item.name}{_AGAIN}")
+        if item.kind != UNREAD:
+            found[item.key] = item
+    return found
+
+
+def unread_from(documents: Iterable[list[str]]) -> dict[str, str]:
+    """The kinds that an inventory lacks, each with the catalog that could not be read for it."""
     found = (CatalogObject(*document) for document in documents)
-    return {item.key: item for item in found}
+    return {item.name: item.versions for item in found if item.kind == UNREAD}
+
+
+def without(
+    inventory: Mapping[tuple[str, str], CatalogObject], kinds: Collection[str]
+) -> dict[tuple[str, str], CatalogObject]:
+    """An inventory without the objects of some kinds."""
+    return {key: item for key, item in inventory.items() if item.kind not in kinds}
 
 
 def is_young(version: int, horizon: int) -> bool:
@@ -119,5 +188,7 @@ def _is_old(
 ) -> bool:
     """Whether it stands on the copy alone, and stood there before the first reading."""
     if first or last or here is None or here.numbered or not here.versions:
+        return False
+    if here.versions.startswith(GATHERED):
         return False
     return not any(is_young(int(version), horizon) for version in here.versions.split(","))

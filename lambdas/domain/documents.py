@@ -4,9 +4,32 @@ REQUEST = "request.json"
 BASELINE_BEFORE = "baseline-before.json"
 BASELINE_AFTER = "baseline-after.json"
 PLAN = "plan.json"
+COUNTERS = "counters.json"
+"""What the next drill needs of the source's write counters."""
+
 JUDGEMENT = "judgement.json"
 REPORT = "report.json"
 PAGE = "report.html"
+
+
+def source_plan(survey: str) -> str:
+    """The batches that a survey of the source cut; each try of the survey has a name of its own."""
+    return f"source/{survey}/plan.json"
+
+
+def source_batch(survey: str, number: int) -> str:
+    """What a batch reads of the source, both times."""
+    return f"source/{survey}/{number:05d}.json"
+
+
+def read_before(number: int) -> str:
+    """What a batch read of the source before the snapshot."""
+    return f"before/{number:05d}.json"
+
+
+def read_after(number: int) -> str:
+    """What a batch read of the source after the snapshot."""
+    return f"after/{number:05d}.json"
 
 
 def batch(number: int) -> str:

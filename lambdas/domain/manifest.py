@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.domain.drill import Drill, moment
+from lambdas.domain.recovery_point import recovery_point
 from lambdas.domain.request import MODE_SNAPSHOT
 from lambdas.domain.units import Status
 from lambdas.domain.verdict import Judgement, Verdict
@@ -74,11 +75,14 @@ def build(
         "verdict": judgement.verdict,
         "headline": headline(drill, judgement, kept),
         "reasons": list(judgement.reasons),
+        "warnings": list(judgement.warnings),
         "drill": asdict(drill),
         "snapshot": dict(snapshot) if snapshot else None,
         "durations_seconds": spent,
         "rto_seconds": spent.get("restore") if restored else None,
+        **recovery_point(judgement.results, snapshot),
         "totals": _totals(judgement),
+        "cost": dict(judgement.cost),
         "results": [asdict(result) for result in judgement.results],
         "cleanup": dict(cleanup),
         "kept": dict(kept) if kept else None,
@@ -102,11 +106,19 @@ def headline(drill: Drill, judgement: Judgement, kept: Mapping[str, Any] | None 
             f"equal to the source, {totals['consistent']:,} consistent with it, "
             f"{totals['not compared']:,} not compared."
             + (f" The copy {kept['copy_id']} is kept until {kept['expires_at']}." if kept else "")
+            + _warned(judgement)
         )
     first = judgement.reasons[0] if judgement.reasons else "no reason was recorded"
     more = len(judgement.reasons) - 1
     also = f" (and {more} more)" if more > 0 else ""
     return f"{judgement.verdict}: {drill.source}: {first}{also}."
+
+
+def _warned(judgement: Judgement) -> str:
+    if not judgement.warnings:
+        return ""
+    more = len(judgement.warnings) - 1
+    return f" Warning: {judgement.warnings[0]}{f' (and {more} more)' if more else ''}."
 
 
 def _totals(judgement: Judgement) -> dict[str, int]:

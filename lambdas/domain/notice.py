@@ -57,6 +57,7 @@ def of_report(report: Mapping[str, Any], page: str) -> Notice:
     lines = [
         f"{verdict}: {_in_short(report)}",
         *_reasons(report["reasons"]),
+        *_reasons([f"warning: {text}" for text in report["warnings"]]),
         *_figures(report),
         f"Snapshot: {drill['snapshot_id']}{_kept(drill)}",
         *_copy(report),

@@ -8,15 +8,15 @@ measure adds up, so the same bounds hold however it was cut.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-BATCH_BYTES = 16 * 2**30
-"""Bytes that one function reads well inside its 15 minutes."""
+BATCH_BYTES = 8 * 2**30
+"""At 14 MB/s, which a cold volume gives, a batch ends inside its function's 15 minutes."""
 
 RANGE_BYTES = 4 * 2**30
 BATCH_UNITS = 400
 MAX_BATCHES = 2000
-"""Beyond it the batches grow instead, so that the map's result stays far under 256 KiB."""
+"""Beyond it batches of many small units hold more of them; one of many bytes never grows."""
 
 
 class Status(StrEnum):
@@ -29,11 +29,23 @@ class Status(StrEnum):
 
 
 class Claim(StrEnum):
-    """What the measurement supports."""
+    """What the measurement supports, the strongest first."""
 
     PROVEN = "proven"
     CONSISTENT = "consistent"
     NOT_COMPARED = "not compared"
+
+
+def weakest(claims: Iterable[Claim]) -> Claim:
+    """The one that is left of several, at least one."""
+    return max(claims, key=list(Claim).index)
+
+
+def claim_without(unread: int, parts: int) -> Claim | None:
+    """What is left to claim where so many of a unit's parts were not read; None: all of it."""
+    if not unread:
+        return None
+    return Claim.CONSISTENT if unread < parts else Claim.NOT_COMPARED
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,13 @@ class Unit:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What came out of a unit. ``measured`` are sums that add up over ranges; no row's value."""
+    """What came out of a unit.
+
+    Attributes:
+        measured: sums that add up over ranges; no row's value.
+        claim: what is left of the unit's claim, where parts of it were not looked at. It can only
+            weaken it.
+    """
 
     unit: str
     status: Status
@@ -74,6 +92,7 @@ class Measurement:
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    claim: Claim | None = None
 
 
 def unit_from(document: Mapping[str, Any]) -> Unit:
@@ -84,9 +103,11 @@ def unit_from(document: Mapping[str, Any]) -> Unit:
 
 def measurement_from(document: Mapping[str, Any]) -> Measurement:
     """A measurement as it lies in the evidence."""
+    claim = document.get("claim")
     return Measurement(
         **{
             **document,
+            "claim": None if claim is None else Claim(claim),
             "status": Status(document["status"]),
             "findings": tuple(document["findings"]),
             "notes": tuple(document["notes"]),
@@ -99,30 +120,45 @@ def to_document(value: Unit | Measurement) -> dict[str, Any]:
     return asdict(value)
 
 
-def block_ranges(size_bytes: int, block_bytes: int) -> Iterator[tuple[int, int | None]]:
+def block_ranges(
+    size_bytes: int, block_bytes: int, range_bytes: int = RANGE_BYTES
+) -> Iterator[tuple[int, int | None]]:
     """Half-open ranges of blocks that cover a relation; the last has no end.
 
     The last range is open so that blocks which the size did not show are read too.
     """
-    blocks_each = RANGE_BYTES // block_bytes
-    ranges = max(1, -(-size_bytes // RANGE_BYTES))
+    blocks_each = range_bytes // block_bytes
+    ranges = max(1, -(-size_bytes // range_bytes))
     for number in range(ranges):
         first = number * blocks_each
         yield first, None if number == ranges - 1 else first + blocks_each
 
 
-def batches(units: Iterable[Unit]) -> list[list[Unit]]:
+class Packable(Protocol):
+    """What can be packed into batches."""
+
+    @property
+    def id(self) -> str:
+        """Unique among those that are packed."""
+
+    @property
+    def cost_bytes(self) -> int:
+        """What it will read."""
+
+
+_P = TypeVar("_P", bound=Packable)
+
+
+def batches(units: Iterable[_P], batch_bytes: int = BATCH_BYTES) -> list[list[_P]]:
     """Pack units into batches, the largest first, so that no batch is long alone at the end."""
     ordered = sorted(units, key=lambda unit: (-unit.cost_bytes, unit.id))
-    total_bytes = sum(unit.cost_bytes for unit in ordered)
-    limit_bytes = max(BATCH_BYTES, -(-total_bytes // MAX_BATCHES) * 2)
     limit_units = max(BATCH_UNITS, -(-len(ordered) // MAX_BATCHES) * 2)
-    packed: list[list[Unit]] = []
+    packed: list[list[_P]] = []
     room_bytes = 0
     for unit in ordered:
         if not packed or len(packed[-1]) >= limit_units or unit.cost_bytes > room_bytes:
             packed.append([])
-            room_bytes = limit_bytes
+            room_bytes = batch_bytes
         packed[-1].append(unit)
         room_bytes -= unit.cost_bytes
     return packed

@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Status, Unit, weakest
 
 REASONS_SHOWN = 20
 TEXTS_KEPT = 20
@@ -46,11 +46,18 @@ class Result:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict, why, and every result behind it."""
+    """The verdict, why, and every result behind it.
+
+    Attributes:
+        warnings: what changes no verdict, and a person should look at.
+        cost: of the verification, see :func:`lambdas.domain.cost.of_batches`.
+    """
 
     verdict: Verdict
     reasons: tuple[str, ...]
     results: tuple[Result, ...] = ()
+    warnings: tuple[str, ...] = ()
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 def fold(units: Iterable[Unit], measurements: Iterable[Measurement]) -> list[Result]:
@@ -109,10 +116,11 @@ def conclude(
     if cleanup_done:
         return judgement
     passed = judgement.verdict is Verdict.PASSED
-    return Judgement(
-        Verdict.INCONCLUSIVE if passed else judgement.verdict,
-        (f"the copy was not cleaned up; it may still cost money: {cleanup}", *judgement.reasons),
-        judgement.results,
+    left = f"the copy was not cleaned up; it may still cost money: {cleanup}"
+    return replace(
+        judgement,
+        verdict=Verdict.INCONCLUSIVE if passed else judgement.verdict,
+        reasons=(left, *judgement.reasons),
     )
 
 
@@ -131,7 +139,13 @@ def judgement_from(document: Mapping[str, Any]) -> Judgement:
         )
         for found in document["results"]
     )
-    return Judgement(Verdict(document["verdict"]), tuple(document["reasons"]), results)
+    return Judgement(
+        Verdict(document["verdict"]),
+        tuple(document["reasons"]),
+        results,
+        tuple(document["warnings"]),
+        document["cost"],
+    )
 
 
 def _result(group: Sequence[Unit], found: Sequence[Measurement | None]) -> Result:
@@ -156,7 +170,7 @@ def _result(group: Sequence[Unit], found: Sequence[Measurement | None]) -> Resul
         beyond = list(_out_of_bounds(unit.bounds, measured))
         findings += beyond
         status = Status.WRONG if beyond else Status.OK
-    claim = _claim(unit, measured) if status is Status.OK else Claim.NOT_COMPARED
+    claim = _claim(unit, done, measured) if status is Status.OK else Claim.NOT_COMPARED
     if status is Status.EXEMPT or (status is Status.OK and claim is not Claim.PROVEN):
         notes += [unit.why] if unit.why else []
     return Result(
@@ -195,11 +209,15 @@ def _out_of_bounds(
             yield f"{value:,} {name} where the source held {wanted}"
 
 
-def _claim(unit: Unit, measured: Mapping[str, int]) -> Claim:
-    """What was measured beyond the bounds' reach (``younger rows``) weakens the claim."""
-    if unit.claim is Claim.PROVEN and measured.get("younger rows", 0):
-        return Claim.CONSISTENT
-    return unit.claim
+def _claim(unit: Unit, done: Iterable[Measurement], measured: Mapping[str, int]) -> Claim:
+    """The unit's, or a weaker one of a measurement's.
+
+    What was measured beyond the bounds' reach (``younger rows``) weakens it as well.
+    """
+    claims = [unit.claim, *(found.claim for found in done if found.claim is not None)]
+    if measured.get("younger rows", 0):
+        claims.append(Claim.CONSISTENT)
+    return weakest(claims)
 
 
 def _wrong(result: Result) -> Iterator[str]:

@@ -1,26 +1,45 @@
-"""CaptureBaseline: what the source holds, just before the snapshot."""
+"""CaptureBaseline: survey the source just before the snapshot, and cut the reading into batches."""
 
 import os
 from typing import Any
 
 from lambdas.adapters.evidence import Evidence
 from lambdas.adapters.source import source_sessions
-from lambdas.budget import seconds_left
-from lambdas.domain.documents import BASELINE_BEFORE
+from lambdas.domain import documents
 from lambdas.domain.drill import drill_from
+from lambdas.domain.readings import to_document
 from lambdas.observability import Event, logged
-from lambdas.settings import from_environment
-from lambdas.verification.baseline import read_source, totals
+from lambdas.settings import Settings, from_environment
+from lambdas.verification.baseline import survey_source
 
 
 @logged("CaptureBaseline")
 def handler(event: Event, context: Any) -> Any:
-    """The totals of the reading; a retry finds the first reading and keeps it."""
+    """``{"plan_bucket", "plan_key", "connections", "batches"}``; a retry keeps the first survey."""
     settings, drill = from_environment(os.environ), drill_from(event)
     evidence = Evidence(settings.evidence_bucket, drill.evidence)
-    reading = evidence.find(BASELINE_BEFORE)
-    if reading is None:
-        seconds = seconds_left(context)
-        reading = read_source(source_sessions(drill.source, settings), drill.baseline, seconds)
-        evidence.write(BASELINE_BEFORE, reading)
-    return totals(reading)
+    head = evidence.find(documents.BASELINE_BEFORE)
+    if head is None:
+        connect = source_sessions(drill.source, settings)
+        head = _survey(connect, drill.baseline, settings, evidence, context.aws_request_id)
+    return {
+        "plan_bucket": settings.evidence_bucket,
+        "plan_key": evidence.key(documents.source_plan(head["survey"])),
+        "connections": settings.baseline_connections,
+        "batches": head["batches"],
+    }
+
+
+def _survey(
+    connect: Any, kind: str, settings: Settings, evidence: Evidence, survey: str
+) -> dict[str, Any]:
+    """The head is written last, and once: a try that was given up can't change it later."""
+    head, batches = survey_source(connect, kind, settings.baseline_bytes_per_second)
+    items = []
+    for number, batch in enumerate(batches, start=1):
+        work = {"horizon": head["horizon"], "units": [to_document(unit) for unit in batch]}
+        evidence.write(documents.source_batch(survey, number), work)
+        items.append({"number": number, "survey": survey})
+    evidence.write(documents.source_plan(survey), items)
+    head |= {"survey": survey, "batches": len(items)}
+    return dict(evidence.write_once(documents.BASELINE_BEFORE, head))

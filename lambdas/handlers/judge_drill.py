@@ -2,18 +2,20 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from lambdas.adapters.evidence import Evidence
-from lambdas.domain import documents
+from lambdas.adapters.history import last_passed
+from lambdas.domain import cost, documents, history, write_counters
 from lambdas.domain.drill import Drill, drill_from
 from lambdas.domain.failure import in_words
-from lambdas.domain.request import BASELINE_EXACT, MODE_SNAPSHOT
-from lambdas.domain.units import Measurement, Unit, measurement_from, unit_from
+from lambdas.domain.request import BASELINE_CATALOG, BASELINE_EXACT, MODE_SNAPSHOT
+from lambdas.domain.units import Unit, measurement_from, unit_from
 from lambdas.domain.verdict import Judgement, Verdict, fold, judge
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
+from lambdas.verification.readings import readings_of
 
 
 @logged("JudgeDrill")
@@ -21,25 +23,50 @@ def handler(event: Event, _context: Any) -> Any:
     """``{"verdict", "reasons"}``; every result goes to the evidence."""
     settings, drill = from_environment(os.environ), drill_from(event)
     evidence = Evidence(settings.evidence_bucket, drill.evidence)
-    judgement = _judge(drill, evidence, in_words(event["failure"]))
+    judgement = _judge(drill, evidence, settings.evidence_bucket, in_words(event["failure"]))
     evidence.write(documents.JUDGEMENT, asdict(judgement))
     return {"verdict": judgement.verdict, "reasons": list(judgement.reasons)}
 
 
-def _judge(drill: Drill, evidence: Evidence, failure: str) -> Judgement:
+def _judge(drill: Drill, evidence: Evidence, bucket: str, failure: str) -> Judgement:
     if drill.mode == MODE_SNAPSHOT and not failure:
         return Judgement(Verdict.PASSED, ())
     numbers = [item["number"] for item in evidence.find(documents.PLAN) or []]
     units = list(_units(evidence, numbers))
-    results = fold(units, _measurements(evidence, numbers))
-    return judge(results, failure, rows_wanted=drill.baseline == BASELINE_EXACT)
+    runs = [found for number in numbers if (found := evidence.find(documents.findings(number)))]
+    measurements = [measurement_from(each) for run in runs for each in run["measurements"]]
+    judgement = judge(
+        fold(units, measurements), failure, rows_wanted=drill.baseline == BASELINE_EXACT
+    )
+    judgement = replace(judgement, cost=cost.of_batches(units, measurements, runs))
+    if judgement.verdict is not Verdict.PASSED:
+        return judgement
+    return _with_history(drill, judgement, units, evidence, bucket)
+
+
+def _with_history(
+    drill: Drill, judgement: Judgement, units: list[Unit], evidence: Evidence, bucket: str
+) -> Judgement:
+    """Only where the drill is to pass: else nobody takes its word, and a verdict could be lost."""
+    numbers = write_counters.numbers_of(units)
+    now: dict[str, Any] = {}
+    if drill.baseline == BASELINE_CATALOG:
+        before, after = (reading["databases"] for reading in readings_of(drill, evidence))
+        now = write_counters.record(before, after, judgement.results, numbers)
+        evidence.write(documents.COUNTERS, now)
+    if not history.is_wanted(judgement.results, drill.baseline):
+        return judgement
+    earlier = last_passed(bucket, drill.evidence)
+    if earlier is None:
+        return judgement
+    results, told = judgement.results, tuple[str, ...]()
+    if drill.baseline == BASELINE_CATALOG:
+        then = Evidence(bucket, earlier["drill"]["evidence"]).find(documents.COUNTERS) or {}
+        results, told = write_counters.compare(results, numbers, then, now)
+    warnings = history.warnings(results, drill.baseline, earlier, told)
+    return replace(judgement, results=results, warnings=warnings)
 
 
 def _units(evidence: Evidence, numbers: list[int]) -> Iterator[Unit]:
     for number in numbers:
         yield from map(unit_from, evidence.read(documents.batch(number)))
-
-
-def _measurements(evidence: Evidence, numbers: list[int]) -> Iterator[Measurement]:
-    for number in numbers:
-        yield from map(measurement_from, evidence.find(documents.findings(number)) or [])

@@ -10,24 +10,25 @@ from lambdas.adapters.evidence import Evidence
 from lambdas.budget import seconds_left
 from lambdas.checks.shape import Survey
 from lambdas.domain import documents
+from lambdas.domain.capacity import concurrent_batches
 from lambdas.domain.drill import drill_from
-from lambdas.domain.request import BASELINE_NONE
 from lambdas.domain.units import batches, to_document
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 from lambdas.verification.batch import plan_units
+from lambdas.verification.readings import readings_of
 from lambdas.verification.survey import survey_copy
 
 
 @logged("PlanVerification")
 def handler(event: Event, context: Any) -> Any:
-    """``{"plan_bucket", "plan_key", "copy", "batches", "units"}``; a retry keeps the first plan."""
+    """``{"plan_bucket", "plan_key", "copy", "concurrency", …}``; a retry keeps the first plan."""
     settings, drill = from_environment(os.environ), drill_from(event)
     evidence = Evidence(settings.evidence_bucket, drill.evidence)
     address = copy_address(drill.owner, drill.copy_id)
     items = evidence.find(documents.PLAN)
     if items is None:
-        with_baseline = drill.baseline != BASELINE_NONE
+        before, after = readings_of(drill, evidence)
 
         seconds = partial(seconds_left, context)
         connect = copy_sessions(address, settings, seconds=seconds, read_only=False)
@@ -35,8 +36,8 @@ def handler(event: Event, context: Any) -> Any:
         survey = Survey(
             databases=databases,
             baseline=drill.baseline,
-            before=evidence.read(documents.BASELINE_BEFORE) if with_baseline else {},
-            after=evidence.read(documents.BASELINE_AFTER) if with_baseline else {},
+            before=before,
+            after=after,
             expectations=evidence.read(documents.REQUEST).get("expectations", []),
             block_bytes=block_bytes,
         )
@@ -49,6 +50,7 @@ def handler(event: Event, context: Any) -> Any:
         "plan_bucket": settings.evidence_bucket,
         "plan_key": evidence.key(documents.PLAN),
         "copy": asdict(address),
+        "concurrency": concurrent_batches(drill.target["instance_class"]),
         "batches": len(items),
         "units": sum(item["units"] for item in items),
     }

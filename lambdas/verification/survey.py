@@ -5,10 +5,12 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
-from lambdas.checks import counts
-from lambdas.checks.shape import SurveyedDatabase, is_damage
+from lambdas.checks import CHECKS, standing
+from lambdas.checks.shape import Look, Seen, SurveyedDatabase, is_damage
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 from lambdas.verification.access import grant_reading
+from lambdas.verification.nonsense import NONSENSE, told
+from lambdas.verification.tools import install_tools
 
 Connect = Callable[[str], AbstractContextManager[Session]]
 
@@ -18,6 +20,9 @@ SELECT datname, oid::bigint, datallowconn, datconnlimit
  WHERE NOT datistemplate AND datname <> 'rdsadmin'
  ORDER BY datname
 """
+TOOLS_MADE = "tools"
+"""Among what the checks saw: that the tool extensions could not be made for damage."""
+
 _INTERRUPTED_DROP = -2
 """``datconnlimit`` of a database whose DROP was interrupted; nobody can connect to it."""
 
@@ -54,11 +59,44 @@ def _look_into(connect: Connect, database: SurveyedDatabase) -> SurveyedDatabase
     try:
         with connect(database.name) as session:
             grant_reading(session)
-            return replace(database, relations=counts.relations(session))
+            relations = standing.relations(session)
     except DatabaseUnreachable as error:
         return replace(database, closed=str(error))
     except QueryFailed as error:
         return replace(database, closed=str(error), damaged=is_damage(error))
+    except NONSENSE as error:
+        return replace(database, closed=told(error, f"surveying {database.name}"))
+    seen = _tools(connect, database.name) | {
+        check.name: _seen(connect, database.name, check.look)
+        for check in CHECKS.values()
+        if check.look is not None
+    }
+    return replace(database, relations=relations, seen=seen)
+
+
+def _tools(connect: Connect, database: str) -> dict[str, Seen]:
+    """Make the tools; told only if the database could not bear it."""
+    try:
+        with connect(database) as session:
+            install_tools(session)
+    except DatabaseUnreachable as error:
+        return {TOOLS_MADE: Seen(unread=str(error))}
+    except QueryFailed as error:
+        return {TOOLS_MADE: Seen(unread=str(error), damaged=is_damage(error))}
+    return {}
+
+
+def _seen(connect: Connect, database: str, look: Look) -> Seen:
+    """Each look has a connection of its own: what breaks one of them breaks no other."""
+    try:
+        with connect(database) as session:
+            return Seen(look(session))
+    except DatabaseUnreachable as error:
+        return Seen(unread=str(error))
+    except QueryFailed as error:
+        return Seen(unread=str(error), damaged=is_damage(error))
+    except NONSENSE as error:
+        return Seen(unread=told(error, f"looking into {database}"))
 
 
 def _why_exempt(allowed: bool, limit: int) -> str:

@@ -43,7 +43,8 @@ LOAD_ROLES = (*LOAD_STATES, "LoadMachine")
 """The roles that only a deployment with the load has."""
 
 IN_VPC = (
-    *("CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch"),
+    *("CaptureBaseline", "ReadSource", "CompleteBaseline", "RereadSource"),
+    *("PlanVerification", "VerifyBatch"),
     *("PlanLoad", "LoadPart", "FinishLoad", "TidyLoad"),
 )
 """The functions that talk to PostgreSQL."""

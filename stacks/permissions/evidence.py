@@ -3,6 +3,9 @@
 from lambdas.domain import documents
 from stacks.permissions.names import Grant, Names
 
+SOURCE = "source/*.json"
+READ_BEFORE = "before/*.json"
+READ_AFTER = "after/*.json"
 BATCHES = "batches/*.json"
 FINDINGS = "findings/*.json"
 STRETCHES = "stretches/*.json"
@@ -45,7 +48,7 @@ def write(names: Names, *names_of_documents: str, of: str = DRILLS) -> Grant:
 
 
 def read_plan(names: Names) -> Grant:
-    """What the Distributed Map reads its items from."""
+    """What the Distributed Maps of a drill read their items from, over the source too."""
     return _read_items(names, documents.PLAN, DRILLS)
 
 

@@ -7,6 +7,7 @@ from stacks.permissions import evidence, load, rds, secrets, workflow
 from stacks.permissions.names import Grant, Names
 
 _BEFORE, _AFTER = documents.BASELINE_BEFORE, documents.BASELINE_AFTER
+_READINGS = (_BEFORE, _AFTER, evidence.READ_BEFORE, evidence.READ_AFTER)
 
 
 def _plan_drill(names: Names) -> list[Grant]:
@@ -25,7 +26,15 @@ def _capture_baseline(names: Names) -> list[Grant]:
     return [
         *_read_source(names),
         *evidence.read(names, _BEFORE),
-        evidence.write(names, _BEFORE),
+        evidence.write(names, _BEFORE, evidence.SOURCE),
+    ]
+
+
+def _read_first(names: Names) -> list[Grant]:
+    return [
+        *_read_source(names),
+        *evidence.read(names, evidence.SOURCE, evidence.READ_BEFORE),
+        evidence.write(names, evidence.READ_BEFORE),
     ]
 
 
@@ -34,6 +43,14 @@ def _complete_baseline(names: Names) -> list[Grant]:
         *_read_source(names),
         *evidence.read(names, _BEFORE, _AFTER),
         evidence.write(names, _AFTER),
+    ]
+
+
+def _read_again(names: Names) -> list[Grant]:
+    return [
+        *_read_source(names),
+        *evidence.read(names, evidence.SOURCE, evidence.READ_AFTER),
+        evidence.write(names, evidence.READ_AFTER),
     ]
 
 
@@ -92,7 +109,7 @@ def _plan_verification(names: Names) -> list[Grant]:
     return [
         *_look_at_copy(names),
         *secrets.read_copy_login(names),
-        *evidence.read(names, documents.PLAN, _BEFORE, _AFTER, documents.REQUEST),
+        *evidence.read(names, documents.PLAN, documents.REQUEST, *_READINGS),
         evidence.write(names, documents.PLAN, evidence.BATCHES),
     ]
 
@@ -100,15 +117,23 @@ def _plan_verification(names: Names) -> list[Grant]:
 def _verify_batch(names: Names) -> list[Grant]:
     return [
         *secrets.read_copy_login(names),
-        *evidence.read(names, evidence.FINDINGS, evidence.BATCHES, _BEFORE, _AFTER),
+        *evidence.read(names, evidence.FINDINGS, evidence.BATCHES, *_READINGS),
         evidence.write(names, evidence.FINDINGS),
     ]
 
 
 def _judge_drill(names: Names) -> list[Grant]:
     return [
-        *evidence.read(names, documents.PLAN, evidence.BATCHES, evidence.FINDINGS),
-        evidence.write(names, documents.JUDGEMENT),
+        *evidence.read(
+            names,
+            documents.PLAN,
+            evidence.BATCHES,
+            evidence.FINDINGS,
+            documents.REPORT,
+            documents.COUNTERS,
+            *_READINGS,
+        ),
+        evidence.write(names, documents.JUDGEMENT, documents.COUNTERS),
     ]
 
 
@@ -158,10 +183,12 @@ _Builder = Callable[[Names], list[Grant]]
 OF_STATES: dict[str, _Builder] = {
     "PlanDrill": _plan_drill,
     "CaptureBaseline": _capture_baseline,
+    "ReadSource": _read_first,
     "CreateSnapshot": _create_snapshot,
     "TagSnapshot": _tag_snapshot,
     "CheckSnapshot": _check_snapshot,
     "CompleteBaseline": _complete_baseline,
+    "RereadSource": _read_again,
     "RestoreInstance": _restore_instance,
     "CheckInstance": _look_at_copy,
     "SecureInstance": _secure_instance,

@@ -202,7 +202,8 @@ def test_functions_are_traced_logged_and_bounded(any_template: Template) -> None
 def test_only_what_talks_to_postgresql_is_in_the_vpc(any_template: Template) -> None:
     functions = of_type(any_template, "AWS::Lambda::Function").values()
     inside = {f["FunctionName"].rpartition("-")[2] for f in functions if "VpcConfig" in f}
-    drills = {"CaptureBaseline", "CompleteBaseline", "PlanVerification", "VerifyBatch"}
+    baselines = {"CaptureBaseline", "ReadSource", "CompleteBaseline", "RereadSource"}
+    drills = {*baselines, "PlanVerification", "VerifyBatch"}
     loads = {"PlanLoad", "LoadPart", "FinishLoad", "TidyLoad"}
     assert inside in (drills, drills | loads)
 
@@ -309,14 +310,20 @@ def test_a_copy_is_reached_by_the_functions_of_the_stack_alone(any_template: Tem
             assert group["Fn::GetAtt"][0] == verifier
 
 
-def test_a_source_is_read_by_one_function_at_a_time(synthesised: Synthesised) -> None:
+def test_a_source_is_read_by_as_many_functions_at_a_time_as_the_settings_say(
+    synthesised: Synthesised,
+) -> None:
     template = synthesised("given-vpc-with-baselines", DEPLOYMENTS["given-vpc-with-baselines"])
     reserved = {
         f["FunctionName"].rpartition("-")[2]: f["ReservedConcurrentExecutions"]
         for f in of_type(template, "AWS::Lambda::Function").values()
         if "ReservedConcurrentExecutions" in f
     }
-    assert reserved == {"CaptureBaseline": 1, "CompleteBaseline": 1, "Sweep": 1}
+    surveys, reads = (
+        {"CaptureBaseline": 1, "CompleteBaseline": 1},
+        {"ReadSource": 2, "RereadSource": 2},
+    )
+    assert reserved == {**surveys, **reads, "Sweep": 1}
 
 
 def test_every_log_group_forgets(template: Template) -> None:
@@ -354,6 +361,7 @@ def test_each_major_version_has_its_quiet_parameter_group(template: Template) ->
     for group in groups:
         quiet = group["Parameters"]
         assert quiet["max_logical_replication_workers"] == "0"
+        assert int(quiet["max_prepared_transactions"]) >= 1000
         assert "cron" not in quiet["shared_preload_libraries"]
         major = int(group["Family"].removeprefix("postgres"))
         assert ("event_triggers" in quiet) == (major >= 17)

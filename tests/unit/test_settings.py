@@ -18,6 +18,7 @@ LIMITS = [
     ("TM_DEADLINE_MINUTES", "deadline_minutes", 0.1, 7200),
     ("TM_TEARDOWN_MINUTES", "teardown_minutes", 0.1, 1440),
     ("TM_POLL_SECONDS", "poll_seconds", 1, MAX_POLL_SECONDS),
+    ("TM_BASELINE_CONNECTIONS", "baseline_connections", 1, 16),
 ]
 
 

@@ -83,7 +83,19 @@ def sweep_until_nothing_is_left(cloud: Cloud) -> list[dict[str, Any]]:
     return answers
 
 
-@pytest.mark.parametrize("state", STATES)
+READING = (
+    "PlanDrill",
+    "CaptureBaseline",
+    "ReadSource",
+    "CheckSnapshot",
+    "CompleteBaseline",
+    "RereadSource",
+    "CheckInstance",
+)
+"""States that find what there was before them, and leave no more of it."""
+
+
+@pytest.mark.parametrize("state", [state for state in STATES if state not in READING])
 def test_an_execution_stopped_at_a_state_leaves_nothing_once_swept(
     cloud: Cloud, state: str
 ) -> None:

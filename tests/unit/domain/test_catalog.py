@@ -8,14 +8,21 @@ from hypothesis import strategies as st
 
 from lambdas.domain.catalog import (
     FIRST_TRANSACTION,
+    GATHERED,
     NUMBERED,
     TRANSACTION_CIRCLE,
+    UNREAD,
     YOUNG_WINDOW,
     CatalogObject,
     Difference,
     differences,
     is_young,
+    named,
+    nameless,
     objects_from,
+    stray,
+    unread_from,
+    without,
 )
 
 HORIZON = 1000
@@ -184,3 +191,48 @@ def test_differences_come_by_kind_and_name() -> None:
 
 def test_objects_are_read_from_the_evidence() -> None:
     assert objects_from([["table", "orders", "digest-a", "100"]]) == {("table", "orders"): A}
+
+
+def test_what_stands_for_many_rows_is_certain_while_none_of_them_was_touched() -> None:
+    gathered = replace(A, versions=f"{GATHERED}aa")
+    assert _told(gathered, gathered, STRANGE) == [("defined differently on the copy", True)]
+    assert _told(gathered, replace(gathered, versions=f"{GATHERED}bb"), None) == [
+        ("missing on the copy", False)
+    ]
+
+
+def test_what_stands_for_many_rows_has_no_age() -> None:
+    extra = replace(A, versions=f"{GATHERED}aa")
+    assert _told(None, None, extra) == [("only on the copy", False)]
+
+
+def test_a_kind_that_could_not_be_read_is_no_object() -> None:
+    inventory = [["table", "orders", "digest-a", "100"], [UNREAD, "user mapping", "", "pg_x"]]
+    assert objects_from(inventory) == {("table", "orders"): A}
+    assert unread_from(inventory) == {"user mapping": "pg_x"}
+
+
+def test_a_kind_is_taken_out_whole() -> None:
+    inventory = objects_from([["view", "a", "d", "1"], ["table", "orders", "digest-a", "100"]])
+    assert without(inventory, {"view"}) == {("table", "orders"): A}
+
+
+def test_an_object_that_has_no_name_on_the_copy_alone_is_damage() -> None:
+    """However young: nobody makes one. One that the source has too is the source's."""
+    lost, known = (
+        CatalogObject("column default", nameless(digest), digest, "100000")
+        for digest in ("digest-a", "digest-b")
+    )
+    copy = {item.key: item for item in (lost, known, A)}
+    there = {known.key: known}
+    assert stray(there, {}, copy) == {"column default": 1}
+    assert list(named(copy).values()) == [A]
+
+
+def test_of_two_objects_with_one_name_neither_hides_the_other() -> None:
+    """A stale page of a catalog shows a row twice: one as it was, one as it is."""
+    before, twice = [["table", "t", "b", "100"]], [["table", "t", "b", "100"]]
+    twice.append(["table", "t", "a", "90"])
+    source, copy = objects_from(before), objects_from(twice)
+    told = [(found.name, found.certain) for found in differences(source, source, copy, HORIZON)]
+    assert told == [("t", True), ("t (once more)", True)]

@@ -129,6 +129,7 @@ def test_a_subject_is_what_sns_takes(source: str, verdict: Verdict) -> None:
         "verdict": verdict,
         "drill": drill | {"snapshot_id": "s", "snapshot_is_new": False, "execution": EXECUTION},
         "reasons": [],
+        "warnings": [],
         "cleanup": GONE,
         "kept": None,
         "rto_seconds": None,

@@ -19,6 +19,7 @@ from lambdas.domain.units import (
     Unit,
     batches,
     block_ranges,
+    claim_without,
     measurement_from,
     to_document,
     unit_from,
@@ -76,9 +77,11 @@ def test_nothing_to_do_is_no_batch() -> None:
     assert batches([]) == []
 
 
-def test_more_bytes_make_larger_batches_rather_than_too_many() -> None:
-    full = MAX_BATCHES * BATCH_BYTES // RANGE_BYTES
-    assert len(batches(_units([RANGE_BYTES] * (full + 1)))) <= MAX_BATCHES
+def test_more_bytes_make_more_batches_and_none_that_outgrows_its_function() -> None:
+    full = 2 * MAX_BATCHES * BATCH_BYTES // RANGE_BYTES
+    packed = batches(_units([RANGE_BYTES] * full))
+    assert len(packed) == 2 * MAX_BATCHES
+    assert all(sum(unit.cost_bytes for unit in batch) <= BATCH_BYTES for batch in packed)
 
 
 def test_more_units_make_larger_batches_rather_than_too_many(
@@ -134,3 +137,14 @@ def test_a_measurement_survives_the_evidence_as_json() -> None:
     found = measurement_from(json.loads(json.dumps(to_document(measurement))))
     assert found == measurement
     assert found.status is Status.WRONG
+
+
+@pytest.mark.parametrize("claim", [None, *Claim])
+def test_a_measurements_claim_outlives_the_evidence(claim: Claim | None) -> None:
+    found = Measurement("counts/0", Status.OK, claim=claim)
+    assert measurement_from(json.loads(json.dumps(to_document(found)))) == found
+
+
+def test_the_more_parts_were_not_read_the_less_is_claimed() -> None:
+    claims = [claim_without(unread, 2) for unread in range(3)]
+    assert claims == [None, Claim.CONSISTENT, Claim.NOT_COMPARED]

@@ -216,6 +216,22 @@ def test_no_younger_rows_leave_the_claim_proven() -> None:
     assert _orders(_rows(11, younger=0)).claim is Claim.PROVEN
 
 
+def test_a_part_that_was_not_looked_at_weakens_the_claim_of_the_whole() -> None:
+    ranges = [
+        replace(_rows(5, f"counts/{number}"), claim=claim)
+        for number, claim in enumerate([None, Claim.CONSISTENT, Claim.PROVEN])
+    ]
+    unit = replace(ORDERS, bounds={})
+    units = [replace(unit, id=found.unit) for found in ranges]
+    assert _orders(*ranges, units=tuple(units)).claim is Claim.CONSISTENT
+
+
+def test_no_measurement_claims_more_than_its_unit() -> None:
+    unit = replace(ORDERS, claim=Claim.NOT_COMPARED)
+    found = replace(_rows(11), claim=Claim.PROVEN)
+    assert _orders(found, units=(unit,)).claim is Claim.NOT_COMPARED
+
+
 @pytest.mark.parametrize("found", [_rows(1), _found(Status.WRONG), _found(Status.UNMEASURED)])
 def test_nothing_is_claimed_of_what_is_wrong_or_unmeasured(found: Measurement) -> None:
     assert _orders(found).claim is Claim.NOT_COMPARED
