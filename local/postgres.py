@@ -23,6 +23,8 @@ from typing import Any
 import psutil
 import psycopg2
 
+from local.extensions import lay_over
+
 BINARIES_VARIABLE = "TM_POSTGRES_BIN"
 """Names the ``bin`` folder of another PostgreSQL than the embedded one."""
 
@@ -34,6 +36,7 @@ PORT_ATTEMPTS = 5
 
 CHECKSUMS_BY_DEFAULT = 18
 GRANTS_WITH_INHERIT = 16
+GRANTS_OF_PARAMETERS = 15
 """Major versions that brought these."""
 
 _SETTINGS = {
@@ -116,17 +119,18 @@ class Binaries:
         )
 
 
-def find_binaries(work_folder: Path) -> Binaries:
-    """The PostgreSQL to use: the one that the environment names, else the embedded one.
+def find_binaries(work_folder: Path, wanted: Path | None = None) -> Binaries:
+    """The PostgreSQL to use: the wanted one, else that of the environment, else the embedded one.
 
     PostgreSQL refuses to run as root, so root's servers run as ``nobody``. Where ``nobody`` can't
-    reach the programs (a checkout below a private home), they are copied to ``work_folder``.
+    reach the programs (a checkout below a private home), they are copied to ``work_folder``. What
+    is returned lets ``rds_superuser`` create extensions (see :mod:`local.extensions`).
 
     Raises:
         PostgresFailed: no PostgreSQL that runs.
     """
     named = os.environ.get(BINARIES_VARIABLE)
-    folder = Path(named) if named else _embedded_folder()
+    folder = wanted or (Path(named) if named else _embedded_folder())
     user = "nobody" if os.geteuid() == 0 else None
     found = Binaries(folder, user)
     try:
@@ -137,7 +141,7 @@ def find_binaries(work_folder: Path) -> Binaries:
     except (OSError, subprocess.CalledProcessError) as error:
         remedy = f"set {BINARIES_VARIABLE} to the bin folder of a PostgreSQL that runs here"
         raise PostgresFailed(f"the PostgreSQL in {folder} does not run: {remedy}") from error
-    return found
+    return Binaries(lay_over(found.folder, work_folder), user)
 
 
 def _embedded_folder() -> Path:

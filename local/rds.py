@@ -27,7 +27,13 @@ from moto.rds.exceptions import (
 from moto.rds.models import DBInstance, DBSnapshot, MasterUserSecret, RDSBackend
 from psycopg2 import sql
 
-from local.postgres import HOST, Binaries, PostgresFailed, PostgresServer
+from local.postgres import (
+    GRANTS_OF_PARAMETERS,
+    HOST,
+    Binaries,
+    PostgresFailed,
+    PostgresServer,
+)
 from local.refusals import (
     refuse_bad_instance,
     refuse_bad_snapshot,
@@ -500,6 +506,8 @@ def _install_roles(server: PostgresServer, password: str, database: str | None) 
         cursor.execute("CREATE ROLE rds_superuser NOLOGIN")
         cursor.execute("GRANT pg_monitor, pg_signal_backend TO rds_superuser WITH ADMIN OPTION")
         cursor.execute(f"GRANT pg_read_all_data TO rds_superuser {server.binaries.may_pass_on}")
+        if server.binaries.major >= GRANTS_OF_PARAMETERS:
+            cursor.execute("GRANT SET ON PARAMETER session_replication_role TO rds_superuser")
         cursor.execute(
             sql.SQL("CREATE ROLE {} LOGIN CREATEDB CREATEROLE PASSWORD {}").format(
                 sql.Identifier(MASTER), sql.Literal(password)

@@ -6,11 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambdas.adapters.postgres import Session
-from lambdas.domain.units import Measurement, Status, Unit
+from lambdas.domain.units import RANGE_BYTES, Measurement, Status, Unit
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 
 _CORRUPTION = frozenset({"58P01", "58030"})
 """``undefined_file`` and ``io_error``: a file of the data directory is gone or unreadable."""
+
+OUT_OF_TIME = "57014"
+"""``query_canceled``, by the statement time-out."""
+
+TOO_LARGE = (
+    "it reads some {:,.0f} GB by statements that can't be cut, of at most 840 seconds: enough for"
+    " 12 GB at the 14 MB/s of a cold volume, for 50 GB at 60 MB/s; a larger copy_instance_class"
+    " reads faster"
+)
 
 
 @dataclass(frozen=True)
@@ -28,8 +37,21 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What a check saw in a database at the survey, or why it saw nothing."""
+
+    found: Any = None
+    unread: str = ""
+    damaged: bool = False
+
+
+@dataclass(frozen=True)
 class SurveyedDatabase:
-    """One database of the copy; ``closed`` says why it can't be looked into, if so."""
+    """One database of the copy; ``closed`` says why it can't be looked into, if so.
+
+    Attributes:
+        seen: what each check that looks saw, by the check's name.
+    """
 
     name: str
     oid: int = 0
@@ -37,6 +59,7 @@ class SurveyedDatabase:
     exempt: str = ""
     closed: str = ""
     damaged: bool = False
+    seen: Mapping[str, Seen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,14 +92,25 @@ class Bench:
     after: Mapping[str, Any]
 
 
+Look = Callable[[Session], Any]
+
+
 @dataclass(frozen=True)
 class Check:
-    """A check. ``plan`` cuts the work into units, ``run`` measures one of them on the copy."""
+    """A check.
+
+    Attributes:
+        plan: cuts the work into units. A database that could not be looked into has none.
+        run: measures one of them on the copy. It may let QueryFailed and DatabaseUnreachable pass:
+            what they say of the data is decided in one place, for all checks.
+        look: reads what the plan needs of one database: its indexes, say. None: nothing.
+    """
 
     name: str
     summary: str
     plan: Callable[[Survey], Iterator[Unit]]
     run: Callable[[Unit, Bench], Measurement]
+    look: Look | None = None
 
 
 def is_damage(error: QueryFailed) -> bool:
@@ -88,4 +122,8 @@ def failed(unit: Unit, error: QueryFailed | DatabaseUnreachable) -> Measurement:
     """The measurement of a unit whose query failed: wrong when the data can't be read."""
     if isinstance(error, QueryFailed) and is_damage(error):
         return Measurement(unit.id, Status.WRONG, findings=(str(error),))
+    large = unit.cost_bytes > RANGE_BYTES
+    if large and isinstance(error, QueryFailed) and error.sqlstate == OUT_OF_TIME:
+        notes = (str(error), TOO_LARGE.format(unit.cost_bytes / 1e9))
+        return Measurement(unit.id, Status.UNMEASURED, notes=notes)
     return Measurement(unit.id, Status.UNMEASURED, notes=(str(error),))

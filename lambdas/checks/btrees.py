@@ -1,0 +1,284 @@
+"""Every B-tree holds every row of its table, in order, and each can be found from its root.
+
+amcheck reads the index and the heap side by side. Where it can't be had, each row is looked up
+through the index instead (:mod:`lambdas.checks.lookups`); the system catalogs are then left out.
+Where it takes longer than a function has, which it can't be cut to, the rows of a sample are.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from psycopg2 import sql
+
+from lambdas.adapters.postgres import Session
+from lambdas.checks import lookups
+from lambdas.checks.shape import OUT_OF_TIME, Bench, Check, Survey, is_damage
+from lambdas.checks.storage import (
+    CATALOGS,
+    StoredIndex,
+    cost_of,
+    grouped,
+    list_indexes,
+    once,
+    subject_of,
+)
+from lambdas.checks.tools import Functions, callable_of, called, may_call, should_be_there
+from lambdas.domain.tools import AMCHECK
+from lambdas.domain.units import RANGE_BYTES, Claim, Measurement, Status, Unit
+from lambdas.errors import QueryFailed
+
+NAME = "btrees"
+
+ADVICE = (
+    "run bt_index_parent_check on the source's; if that one is sound, the snapshot or the copy's"
+    " collation library is to blame, else REINDEX it"
+)
+WITHOUT_TOOL = "amcheck can't be used here: each row was looked up through the index instead"
+CATALOGS_LEFT_OUT = "amcheck can't be used here: the indexes of the system catalogs are left out"
+
+TOO_LARGE = (
+    "{}: amcheck did not come to an end in {:,.0f} seconds over some {:,.0f} GB: rows were looked"
+    " up through it instead; a larger copy_instance_class reads faster"
+)
+SPARED_SECONDS = 180
+"""Of a function's time, for the look-ups through a large index that amcheck takes too long over."""
+
+_LOCKED = "55P03"
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One call of amcheck, the strongest first; ``weaker`` says what it leaves out."""
+
+    function: str
+    flags: Sequence[bool]
+    weaker: str = ""
+
+    @property
+    def types(self) -> list[str]:
+        """Of the function's arguments."""
+        return ["regclass", *["boolean"] * len(self.flags)]
+
+
+_WAYS = (
+    _Way("bt_index_parent_check", (True, True, True)),
+    _Way("bt_index_parent_check", (True, True)),
+    # An index that is older than PostgreSQL 12 can't be descended for each row.
+    _Way("bt_index_parent_check", (True, False), "built before PostgreSQL 12: no new descents"),
+    # A prepared transaction keeps its lock: this takes a weaker one.
+    _Way("bt_index_check", (True,), "its table is locked: the parents' links were not looked at"),
+    # An expression may need settings of its owner's.
+    _Way(
+        "bt_index_parent_check",
+        (False, True),
+        "its expressions can't be computed here: the heap was not held against it",
+    ),
+)
+
+
+def look(session: Session) -> dict[str, Any]:
+    """``{"functions", "catalogs", "indexes"}``: whether the catalogs are looked into, too."""
+    functions = callable_of(session, AMCHECK, [(way.function, way.types) for way in _WAYS])
+    return {
+        "functions": functions,
+        # Damaged catalogs may be why amcheck could not be made: then they are worth the time.
+        "catalogs": bool(functions) or should_be_there(session, AMCHECK),
+        "indexes": [asdict(index) for index in list_indexes(session, btrees=True)],
+    }
+
+
+def plan(survey: Survey) -> Iterator[Unit]:
+    """A unit for the small indexes of a table, for each large one, and for the catalogs."""
+    for database in survey.databases:
+        seen = database.seen.get(NAME)
+        if seen is None or not seen.found:
+            continue
+        functions = seen.found["functions"]
+        listed = (StoredIndex(**index) for index in seen.found["indexes"])
+        indexes = list(once(listed, database.name))
+        for index in indexes:
+            if index.why_exempt:
+                yield _exempt(database.name, index)
+        sound = [index for index in indexes if not index.why_exempt]
+        for group in grouped(index for index in sound if not index.catalog):
+            yield _unit(database.name, group, functions)
+        if seen.found["catalogs"]:
+            for group in grouped(index for index in sound if index.catalog):
+                yield _unit(database.name, group, functions)
+        else:
+            yield _without_catalogs(database.name)
+
+
+def run(unit: Unit, bench: Bench) -> Measurement:
+    """Examine all at once; only where that fails, one after the other."""
+    functions = unit.detail["functions"]
+    indexes = [StoredIndex(**document) for document in unit.detail["indexes"]]
+    measured = {"indexes": len(indexes)}
+    with bench.session(unit.database) as session:
+        if functions and _may_be_sampled(indexes):
+            findings, notes = _in_time(session, unit.subject, indexes, functions)
+        else:
+            findings, notes = _examined(session, unit.subject, indexes, functions)
+    status = Status.WRONG if findings else Status.OK
+    claim = Claim.CONSISTENT if notes else None
+    told = tuple(dict.fromkeys(notes))
+    return Measurement(unit.id, status, measured, tuple(findings), told, claim=claim)
+
+
+def _examined(
+    session: Session, subject: str, indexes: Sequence[StoredIndex], functions: Functions
+) -> tuple[list[str], list[str]]:
+    if _all_sound(session, subject, indexes, functions):
+        return [], []
+    return _one_by_one(session, indexes, functions)
+
+
+def _may_be_sampled(indexes: Sequence[StoredIndex]) -> bool:
+    """Whether size is why amcheck takes long. Over a small index it may turn in a damaged one."""
+    index = indexes[0]
+    return len(indexes) == 1 and index.cost_bytes > RANGE_BYTES and not index.catalog
+
+
+def _in_time(
+    session: Session, subject: str, indexes: Sequence[StoredIndex], functions: Functions
+) -> tuple[list[str], list[str]]:
+    """A large index, alone in its unit. What amcheck leaves open, a sample's rows are asked."""
+    (index,) = indexes
+    seconds = session.statement_seconds
+    end = time.monotonic() + seconds
+    session.limit_statements(max(seconds / 2, seconds - SPARED_SECONDS))
+    began = time.monotonic()
+    try:
+        return _examined(session, subject, indexes, functions)
+    except QueryFailed as error:
+        if error.sqlstate != OUT_OF_TIME:
+            raise
+        waited = time.monotonic() - began
+        session.limit_statements(end - time.monotonic())
+        found = lookups.find_each_row(session, index)
+        # Of a TOAST table the chunks are looked up when the values are read.
+        if found.doubts or not (found.findings or found.rows or index.of_toast):
+            raise
+    told = TOO_LARGE.format(index.title, waited, index.cost_bytes / 1e9)
+    return [f"{text}; {ADVICE}" for text in found.findings], [told, *found.missed]
+
+
+def _all_sound(
+    session: Session, subject: str, indexes: Sequence[StoredIndex], functions: Functions
+) -> bool:
+    """Whether the strongest call that there is has nothing to say of any of them."""
+    way = next((way for way in _WAYS if _may_go(functions, way)), None)
+    if way is None or way.weaker:
+        return False
+    try:
+        _call(session, functions, way, [index.oid for index in indexes], subject)
+    except QueryFailed as error:
+        if error.sqlstate == OUT_OF_TIME:
+            raise
+        return False
+    return True
+
+
+def _one_by_one(
+    session: Session, indexes: Sequence[StoredIndex], functions: Functions
+) -> tuple[list[str], list[str]]:
+    """One that is damaged keeps no other from being looked at."""
+    findings: list[str] = []
+    notes: list[str] = [] if functions else [WITHOUT_TOOL]
+    examine = _with_amcheck if functions else _with_lookups
+    for index in indexes:
+        try:
+            found, noted = examine(session, index, functions)
+        except QueryFailed as error:
+            if not is_damage(error):
+                raise
+            findings.append(f"{error}; {ADVICE}")
+        else:
+            findings, notes = findings + found, notes + noted
+    return findings, notes
+
+
+def _with_amcheck(
+    session: Session, index: StoredIndex, functions: Functions
+) -> tuple[list[str], list[str]]:
+    refused: QueryFailed | None = None
+    for way in _WAYS:
+        if not _may_go(functions, way) or _would_wait_again(refused, way):
+            continue
+        try:
+            _call(session, functions, way, [index.oid], f"the index {index.title}")
+        except QueryFailed as error:
+            if is_damage(error) or error.sqlstate == OUT_OF_TIME:
+                raise
+            refused = error
+        else:
+            return [], [f"{index.title}: {way.weaker}"] if way.weaker else []
+    if refused is not None:
+        raise refused
+    found, notes = _with_lookups(session, index, functions)
+    return found, [*notes, WITHOUT_TOOL]
+
+
+def _may_go(functions: Functions, way: _Way) -> bool:
+    return may_call(functions, way.function, way.types)
+
+
+def _call(
+    session: Session, functions: Functions, way: _Way, oids: Sequence[int], what: str
+) -> None:
+    flags = sql.SQL("").join(sql.SQL(", {}").format(sql.Literal(flag)) for flag in way.flags)
+    statement = sql.SQL("SELECT count({}(o::regclass{})) FROM unnest({}::oid[]) AS o").format(
+        called(functions, way.function, way.types), flags, sql.Literal(list(oids))
+    )
+    session.run(statement, doing=f"checking {what}")
+
+
+def _with_lookups(
+    session: Session, index: StoredIndex, _functions: Functions
+) -> tuple[list[str], list[str]]:
+    found = lookups.find_each_row(session, index)
+    return [f"{text}; {ADVICE}" for text in found.findings], list(found.missed)
+
+
+def _would_wait_again(refused: QueryFailed | None, way: _Way) -> bool:
+    locked = refused is not None and refused.sqlstate == _LOCKED
+    return locked and way.function == "bt_index_parent_check"
+
+
+def _without_catalogs(database: str) -> Unit:
+    return Unit(
+        id=f"{NAME}/{database}/catalogs",
+        check=NAME,
+        database=database,
+        subject=CATALOGS,
+        why=CATALOGS_LEFT_OUT,
+        exempt=True,
+    )
+
+
+def _unit(database: str, group: Sequence[StoredIndex], functions: Mapping[str, str]) -> Unit:
+    return Unit(
+        id=f"{NAME}/{database}/{group[0].oid}",
+        check=NAME,
+        database=database,
+        subject=subject_of(group),
+        cost_bytes=cost_of(group),
+        claim=Claim.PROVEN if functions else Claim.CONSISTENT,
+        detail={"functions": functions, "indexes": [asdict(index) for index in group]},
+    )
+
+
+def _exempt(database: str, index: StoredIndex) -> Unit:
+    return Unit(
+        id=f"{NAME}/{database}/{index.oid}",
+        check=NAME,
+        database=database,
+        subject=index.title,
+        why=index.why_exempt,
+        exempt=True,
+    )
+
+
+CHECK = Check(NAME, "every B-tree holds every row where it belongs", plan, run, look)

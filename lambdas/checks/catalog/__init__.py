@@ -1,0 +1,147 @@
+"""Nothing missing, nothing extra, nothing defined otherwise, against the source's catalog."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.checks.catalog.inventory import cluster_objects, database_objects
+from lambdas.checks.shape import Bench, Check, Survey
+from lambdas.domain import catalog
+from lambdas.domain.units import Claim, Measurement, Status, Unit
+
+__all__ = ["CHECK", "cluster_objects", "database_objects"]
+
+NAME = "catalog"
+
+CLUSTER = "roles and databases"
+FINDINGS_SHOWN = 50
+
+_ROLES = "SELECT oid::bigint::text, quote_ident(rolname) FROM pg_catalog.pg_roles"
+_ROLE_NUMBER = re.compile(r"role #(\d+)")
+
+
+def plan(survey: Survey) -> Iterator[Unit]:
+    """A unit for each database that the baseline knows, and one for what they share."""
+    if not survey.before:
+        return
+    gap = str(survey.before["gap"])
+    yield _unit(MAINTENANCE_DATABASE, CLUSTER, unread=gap)
+    for database in survey.databases:
+        before = survey.before["databases"].get(database.name)
+        after = survey.after["databases"].get(database.name)
+        if database.exempt or database.closed or before is None or after is None:
+            continue
+        if closed := before["closed"] or after["closed"]:
+            yield _unit(database.name, NAME, unread=closed)
+            continue
+        anew = "the database was made anew on the source meanwhile"
+        yield _unit(database.name, NAME, "" if survey.read_twice(database) else anew)
+
+
+def run(unit: Unit, bench: Bench) -> Measurement:
+    """Read the copy's inventory and compare it with the source's two."""
+    if unit.detail.get("unread"):
+        return Measurement(unit.id, Status.UNMEASURED, notes=(unit.detail["unread"],))
+    readings = (bench.before, bench.after)
+    cluster = unit.subject == CLUSTER
+    with bench.session(unit.database) as session:
+        documents = (cluster_objects if cluster else database_objects)(session)
+        names = _role_names(session, bench)
+    read = [*(_documents(unit, reading) for reading in readings), documents]
+    unread = {kind: name for side in read for kind, name in catalog.unread_from(side).items()}
+    before, after, here = (catalog.without(catalog.objects_from(side), unread) for side in read)
+    first, last, copied = (catalog.named(side) for side in (before, after, here))
+    found = list(catalog.differences(first, last, copied, bench.before["horizon"]))
+    findings = (
+        *(_why_stray(*kind) for kind in sorted(catalog.stray(before, after, here).items())),
+        *_told([item for item in found if item.certain], names),
+    )
+    undecided = _told([item for item in found if item.undecided], names)
+    explained = _told([item for item in found if not item.certain and not item.undecided], names)
+    status = Status.UNMEASURED if undecided else Status.OK
+    kinds = Counter(kind for kind, _ in here)
+    return Measurement(
+        unit.id,
+        Status.WRONG if findings else status,
+        measured={f"{kind} objects": number for kind, number in kinds.items()},
+        findings=findings,
+        notes=(
+            *(f"{text}, unless it was changed and changed back meanwhile" for text in undecided),
+            *(f"{text}, changed around the snapshot" for text in explained),
+            *(_why_unread(kind, name) for kind, name in sorted(unread.items())),
+        ),
+        claim=Claim.CONSISTENT if explained or unread else None,
+    )
+
+
+def _documents(unit: Unit, reading: Mapping[str, Any]) -> list[list[str]]:
+    if unit.subject == CLUSTER:
+        return list(reading["cluster"]["objects"])
+    return list(reading["databases"][unit.database]["objects"])
+
+
+def _why_stray(kind: str, number: int) -> str:
+    return (
+        f"the catalog is damaged: {number:,} objects of the kind {kind} have no name, for what they"
+        " belong to is gone; do not rely on this snapshot"
+    )
+
+
+def _why_unread(kind: str, name: str) -> str:
+    return (
+        f"{kind}: not compared, a login may not read {name};"
+        " grant pg_read_all_data to the source's reader"
+    )
+
+
+def _role_names(session: Session, bench: Bench) -> dict[str, str]:
+    """The names of roles by number: the copy's, and the source's where the copy lost one."""
+    names = {
+        item.versions.removeprefix(catalog.NUMBERED): item.name
+        for item in catalog.objects_from(bench.before["cluster"]["objects"]).values()
+        if item.kind == "role"
+    }
+    return names | dict(session.rows(_ROLES, doing="reading the names of roles"))
+
+
+def _unit(database: str, subject: str, exempt: str = "", unread: str = "") -> Unit:
+    return Unit(
+        id=f"{NAME}/{database}/{subject}",
+        check=NAME,
+        database=database,
+        subject=subject,
+        claim=Claim.PROVEN,
+        why=exempt,
+        exempt=bool(exempt),
+        detail={"unread": unread},
+    )
+
+
+def _told(found: list[catalog.Difference], roles: Mapping[str, str]) -> tuple[str, ...]:
+    """In words; what belongs to a relation that is itself missing is not told again."""
+    gone = tuple(
+        f"{item.name}{mark}"
+        for item in found
+        if item.what.startswith(("missing", "only")) and item.kind != "type"
+        for mark in (".", "[]")
+    )
+    relations = {item.name for item in found if item.kind != "type"}
+    told = [
+        _named(f"{item.kind} {item.name} is {item.what}", roles)
+        for item in found
+        if not item.name.startswith(gone or ("\0",))
+        and not (item.kind == "type" and item.name in relations)
+    ]
+    told.sort(key=lambda text: not text.startswith(("table ", "materialised view ")))
+    if len(told) > FINDINGS_SHOWN:
+        return (*told[:FINDINGS_SHOWN], f"and {len(told) - FINDINGS_SHOWN} more objects")
+    return tuple(told)
+
+
+def _named(text: str, roles: Mapping[str, str]) -> str:
+    return _ROLE_NUMBER.sub(lambda found: f"role {roles.get(found[1], '#' + found[1])}", text)
+
+
+CHECK = Check(NAME, "nothing missing, nothing extra, nothing defined otherwise", plan, run)

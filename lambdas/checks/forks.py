@@ -1,0 +1,293 @@
+"""Every block of every file can be read: heap, indexes, TOAST, catalogs, and their maps.
+
+pg_prewarm reads them into the server's buffers, where checksums and page headers are looked at
+(its mode ``read`` looks at neither). A free-space map or a visibility map that can't be read
+changes no answer, since PostgreSQL takes such a page as empty: that is told, and fails nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from psycopg2 import sql
+
+from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.checks.shape import Bench, Check, Survey, is_damage
+from lambdas.checks.storage import (
+    CATALOGS,
+    GROUP_BYTES,
+    NOT_TEMPORARY,
+    cost_of,
+    grouped,
+    once,
+    sized,
+    subject_of,
+)
+from lambdas.checks.tools import callable_of, called
+from lambdas.domain.tools import PREWARM
+from lambdas.domain.units import Claim, Measurement, Status, Unit, block_ranges, claim_without
+from lambdas.errors import QueryFailed
+
+NAME = "forks"
+
+ADVICE = "look at the same block on the source; if that one reads well, take another snapshot"
+WITHOUT_TOOL = (
+    "pg_prewarm can't be used here: tables are read when they are counted, B-trees when they are"
+    " checked, and nothing else is"
+)
+SEQUENCES = "the sequences"
+
+_SIGNATURE = ("regclass", "text", "text", "bigint", "bigint")
+_MAPS = {"fsm": "free-space map", "vm": "visibility map"}
+_NO_SUCH_FORK = "22023"
+_MAY_NOT = "42501"
+
+_FILES = """
+SELECT c.oid::bigint, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       CASE WHEN c.relkind = 'S' THEN {sequences}
+            ELSE quote_ident(un.nspname) || '.' || quote_ident(u.relname) END,
+       c.relisshared, c.oid < 16384,
+       has_table_privilege(coalesce(x.indrelid, c.oid), 'SELECT'), {forks}, {size}::bigint
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid
+  LEFT JOIN pg_catalog.pg_class o ON o.reltoastrelid = coalesce(x.indrelid, c.oid)
+  JOIN pg_catalog.pg_class u ON u.oid = coalesce(o.oid, x.indrelid, c.oid)
+  JOIN pg_catalog.pg_namespace un ON un.oid = u.relnamespace
+ WHERE c.relkind IN ('r', 'm', 't', 'i', 'S') AND {permanent}
+ ORDER BY 5 DESC, 3, 2
+"""
+_FORKS = """
+ARRAY(SELECT f FROM unnest(ARRAY['main', 'fsm', 'vm', 'init']) AS f
+       WHERE f = 'main' OR pg_catalog.pg_relation_size(c.oid, f) > 0)
+"""
+_SIZE = "coalesce(pg_catalog.pg_relation_size(c.oid), 0)"
+_ESTIMATE = "(c.relpages::bigint * current_setting('block_size')::bigint)"
+
+# The row without a name counts those of the catalogs that all databases share.
+_FAILURES = """
+SELECT coalesce(sum(checksum_failures), 0)::bigint, count(checksum_failures) > 0
+  FROM pg_catalog.pg_stat_database
+ WHERE datname = current_database() OR (datid = 0 AND current_database() = {})
+"""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A relation's files; ``forks`` are those that are there, ``readable`` if we may."""
+
+    oid: int
+    title: str
+    subject: str
+    shared: bool
+    catalog: bool
+    readable: bool
+    forks: tuple[str, ...]
+    cost_bytes: int
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A fork of a relation from a block to another, the last one included; None is its end."""
+
+    oid: int
+    title: str
+    fork: str
+    first: int | None = None
+    last: int | None = None
+
+
+def look(session: Session) -> dict[str, Any]:
+    """``{"functions", "files"}`` of a database."""
+    return {
+        "functions": callable_of(session, PREWARM, [("pg_prewarm", _SIGNATURE)]),
+        "files": [asdict(file) for file in _list_files(session)],
+    }
+
+
+def plan(survey: Survey) -> Iterator[Unit]:
+    """A unit for a table with all that is its, and for each range of a large file."""
+    for database in survey.databases:
+        seen = database.seen.get(NAME)
+        if seen is None or not seen.found:
+            continue
+        functions = seen.found["functions"]
+        listed = (StoredFile(**file) for file in seen.found["files"])
+        every = list(once(listed, database.name))
+        files = [file for file in every if file.readable]
+        for group in grouped(files) if functions else ():
+            for number, (reads, cost_bytes) in enumerate(_cut(group, survey.block_bytes)):
+                yield Unit(
+                    id=f"{NAME}/{database.name}/{group[0].oid}/{number}",
+                    check=NAME,
+                    database=database.name,
+                    subject=subject_of(group),
+                    cost_bytes=cost_bytes,
+                    claim=Claim.PROVEN,
+                    detail={"functions": functions, "reads": [asdict(read) for read in reads]},
+                )
+        # The last: what the others have come upon is counted by then.
+        unread = len(every) - len(files)
+        why = f"{unread:,} relations may not be read" if unread else ""
+        why = why if functions else WITHOUT_TOOL
+        maps = [_Read(file.oid, file.title, fork) for file in files for fork in _maps_of(file)]
+        yield Unit(
+            id=f"{NAME}/{database.name}/failures",
+            check=NAME,
+            database=database.name,
+            subject="",
+            claim=Claim.CONSISTENT if why else Claim.PROVEN,
+            why=why,
+            detail={"functions": functions, "maps": [asdict(read) for read in maps]},
+        )
+
+
+def run(unit: Unit, bench: Bench) -> Measurement:
+    """Read all at once; only where that fails, one after the other."""
+    with bench.session(unit.database) as session:
+        if "maps" in unit.detail:
+            return _counted(session, unit)
+        reads = [_Read(**read) for read in unit.detail["reads"]]
+        try:
+            blocks = _read(session, unit, reads)
+        except QueryFailed as error:
+            if not (is_damage(error) or error.sqlstate in {_NO_SUCH_FORK, _MAY_NOT}):
+                raise
+        else:
+            return Measurement(unit.id, Status.OK, {"blocks": blocks})
+        findings, notes = _one_by_one(session, unit, reads)
+    status = Status.WRONG if findings else Status.OK
+    claim = claim_without(len(notes), len(reads))
+    return Measurement(unit.id, status, {}, tuple(findings), tuple(notes), claim=claim)
+
+
+def _list_files(session: Session) -> list[StoredFile]:
+    def query(forks: str, size: str) -> str:
+        return _FILES.format(
+            sequences=f"'{SEQUENCES}'",
+            forks=forks,
+            size=size,
+            permanent=NOT_TEMPORARY.format("c"),
+        )
+
+    doing = f"listing the files of {session.database}"
+    rows = sized(session, query(_FORKS, _SIZE), query("ARRAY['main']", _ESTIMATE), doing)
+    return [StoredFile(*row) for row in rows]
+
+
+def _maps_of(file: StoredFile) -> list[str]:
+    return [fork for fork in file.forks if fork in _MAPS]
+
+
+def _cut(group: Sequence[StoredFile], block_bytes: int) -> Iterator[tuple[list[_Read], int]]:
+    """The group's reads with their bytes; a large file is alone in its group, cut into ranges.
+
+    Its maps, some 300 KB for each GiB of it, go for nothing.
+    """
+    if len(group) > 1 or group[0].cost_bytes <= GROUP_BYTES:
+        reads = [_Read(file.oid, file.title, fork) for file in group for fork in file.forks]
+        yield reads, cost_of(group)
+        return
+    (file,) = group
+    for first, end in block_ranges(file.cost_bytes, block_bytes):
+        last = None if end is None else end - 1
+        end_bytes = file.cost_bytes if end is None else end * block_bytes
+        yield [_Read(file.oid, file.title, "main", first, last)], end_bytes - first * block_bytes
+    yield [_Read(file.oid, file.title, fork) for fork in file.forks if fork != "main"], 0
+
+
+def _read(session: Session, unit: Unit, reads: Sequence[_Read]) -> int:
+    """Read them in one statement; return the number of blocks."""
+    function = called(unit.detail["functions"], "pg_prewarm", _SIGNATURE)
+    query = sql.SQL(
+        "SELECT coalesce(sum({}(r.oid::regclass, 'buffer', r.fork, r.first, r.last)), 0)::bigint"
+        " FROM unnest({}::oid[], {}::text[], {}::bigint[], {}::bigint[])"
+        " AS r(oid, fork, first, last)"
+    ).format(
+        function,
+        *(
+            sql.Literal([getattr(read, name) for read in reads])
+            for name in ("oid", "fork", "first", "last")
+        ),
+    )
+    (blocks,) = session.row(query, doing=f"reading every block of {_what(unit, reads)}")
+    return int(blocks)
+
+
+def _what(unit: Unit, reads: Sequence[_Read]) -> str:
+    if len(reads) > 1:
+        return unit.subject or CATALOGS
+    return f"{reads[0].title} ({_MAPS.get(reads[0].fork, reads[0].fork)})"
+
+
+def _one_by_one(
+    session: Session, unit: Unit, reads: Sequence[_Read]
+) -> tuple[list[str], list[str]]:
+    findings, notes = [], []
+    for read in reads:
+        try:
+            _read(session, unit, [read])
+        except QueryFailed as error:
+            if error.sqlstate == _MAY_NOT:
+                notes.append(f"{read.title} may not be read")
+            elif read.fork in _MAPS:
+                notes.append(_harmless(read, error))
+            elif error.sqlstate == _NO_SUCH_FORK:
+                findings.append(f"{read.title}: its file is missing; {ADVICE}")
+            elif is_damage(error):
+                where = _first_unread(session, unit, read)
+                findings.append(f"{error}, from {where} on; {ADVICE}")
+            else:
+                raise
+    return findings, notes
+
+
+def _harmless(read: _Read, error: QueryFailed) -> str:
+    kind = _MAPS[read.fork]
+    return f"{read.title}: its {kind} can't be read ({error.sqlstate}), which changes no answer"
+
+
+def _first_unread(session: Session, unit: Unit, read: _Read) -> str:
+    """Halve the range until one block is left."""
+    (number,) = session.row(
+        "SELECT pg_catalog.pg_relation_size(%s::oid, %s) / current_setting('block_size')::int",
+        [read.oid, read.fork],
+        doing=f"measuring {read.title}",
+    )
+    low, high = read.first or 0, number - 1 if read.last is None else read.last
+    while low < high:
+        middle = (low + high) // 2
+        try:
+            _read(session, unit, [_Read(read.oid, read.title, read.fork, low, middle)])
+        except QueryFailed:
+            high = middle
+        else:
+            low = middle + 1
+    return f"block {low:,}"
+
+
+def _failures(session: Session) -> tuple[int, bool]:
+    query = sql.SQL(_FAILURES).format(sql.Literal(MAINTENANCE_DATABASE))
+    failures, known = session.row(query, doing="reading the count of checksum failures")
+    return int(failures), bool(known)
+
+
+def _counted(session: Session, unit: Unit) -> Measurement:
+    """No checksum failed, or it was that of a map, whoever read it."""
+    failures, known = _failures(session)
+    if not known:
+        note = "the copy has no data checksums, so that only its page headers tell of damage"
+        return Measurement(unit.id, Status.OK, notes=(note,), claim=Claim.NOT_COMPARED)
+    if not failures:
+        return Measurement(unit.id, Status.OK, {"checksum failures": 0})
+    counted = f"{failures:,} checksum failures were counted where 0 were expected"
+    maps = [_Read(**read) for read in unit.detail["maps"]]
+    _, notes = _one_by_one(session, unit, maps) if unit.detail["functions"] else ([], [])
+    if notes:
+        notes = [f"{counted}: those of maps", *notes]
+        return Measurement(unit.id, Status.OK, notes=tuple(notes), claim=Claim.CONSISTENT)
+    note = f"{counted}; the server's log names the file and the block"
+    return Measurement(unit.id, Status.UNMEASURED, notes=(note,))
+
+
+CHECK = Check(NAME, "every block of every file can be read", plan, run, look)

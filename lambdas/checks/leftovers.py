@@ -1,0 +1,134 @@
+"""What a restored server carries on: prepared transactions, slots, half-made things.
+
+Most of it is no damage, and a person who restores in earnest must still know of it: a prepared
+transaction keeps its locks, a replication slot keeps the log. That a prepared transaction is lost
+is damage. Half-made objects are compared with the source's by :mod:`lambdas.checks.catalog`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.checks.shape import Bench, Check, Survey
+from lambdas.domain.units import Claim, Measurement, Status, Unit
+
+NAME = "leftovers"
+SERVER = "prepared transactions and slots"
+DATABASE = "half-made objects"
+SHOWN = 10
+
+# Neither its name nor its statements are told: a name may hold data.
+_PREPARED = """
+SELECT transaction::text, database, owner,
+       greatest(0, extract(epoch FROM clock_timestamp() - prepared))::bigint
+  FROM pg_catalog.pg_prepared_xacts ORDER BY prepared
+"""
+_SLOTS = """
+SELECT slot_name::text, slot_type, coalesce(database, '')
+  FROM pg_catalog.pg_replication_slots WHERE NOT temporary ORDER BY slot_name
+"""
+# Partitioned indexes are invalid until each partition has one.
+_HALF_MADE = """
+SELECT 'index ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       concat_ws(', ', CASE WHEN NOT i.indislive THEN 'being dropped' END,
+                 CASE WHEN NOT i.indisready THEN 'not kept up by writes' END,
+                 CASE WHEN NOT i.indisvalid THEN 'not used by queries' END)
+       || ': a CREATE or DROP INDEX CONCURRENTLY that was broken off; drop it or make it anew'
+  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE NOT (i.indisvalid AND i.indisready AND i.indislive) AND c.relpersistence <> 't'
+UNION ALL
+SELECT 'constraint ' || quote_ident(n.nspname) || '.'
+       || coalesce(quote_ident(c.relname), quote_ident(t.typname)) || '.' || quote_ident(o.conname),
+       'was never validated: rows from before it may break it'
+  FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace
+  LEFT JOIN pg_catalog.pg_class c ON c.oid = o.conrelid
+  LEFT JOIN pg_catalog.pg_type t ON t.oid = o.contypid
+ WHERE NOT o.convalidated AND coalesce(c.relpersistence, 'p') <> 't'
+UNION ALL
+SELECT 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       count(*) || CASE WHEN count(*) = 1 THEN ' trigger is' ELSE ' triggers are' END
+       || ' disabled' || CASE WHEN bool_or(t.tgisinternal)
+                              THEN ', those of a foreign key among them' ELSE '' END
+  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE t.tgenabled = 'D' GROUP BY n.nspname, c.relname
+UNION ALL
+SELECT 'materialised view ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       'is not populated: reading it is an error until it is refreshed'
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'm' AND NOT c.relispopulated
+ ORDER BY 1
+"""
+_TEMPORARY = """
+SELECT count(*), coalesce(sum(pg_catalog.pg_relation_size(c.oid)), 0)::bigint
+  FROM pg_catalog.pg_class c
+ WHERE c.relpersistence = 't' AND c.relkind = 'r'
+"""
+
+
+def read(session: Session) -> list[str]:
+    """The prepared transactions of the source, by their number."""
+    rows = session.rows(_PREPARED, doing="listing the prepared transactions")
+    return [transaction for transaction, *_ in rows]
+
+
+def plan(survey: Survey) -> Iterator[Unit]:
+    """A unit for the server, and one for each database that can be looked into."""
+    before, after = (set(r.get("prepared", ())) for r in (survey.before, survey.after))
+    yield _unit(MAINTENANCE_DATABASE, SERVER, {"prepared": sorted(before & after)})
+    for database in survey.databases:
+        if not database.exempt and not database.closed:
+            yield _unit(database.name, DATABASE, {})
+
+
+def run(unit: Unit, bench: Bench) -> Measurement:
+    """List what there is."""
+    with bench.session(unit.database) as session:
+        if unit.subject == SERVER:
+            return _of_the_server(unit, session)
+        found = session.rows(_HALF_MADE, doing=f"listing what is half-made in {unit.database}")
+        tables, size_bytes = session.row(_TEMPORARY, doing="listing the temporary tables")
+    notes = [f"{name} {what}" for name, what in found]
+    if tables:
+        left = f"{tables:,} temporary tables of sessions that are no more, {size_bytes:,} bytes"
+        notes.append(f"{left}: autovacuum drops them")
+    return Measurement(unit.id, Status.OK, notes=_shown(notes))
+
+
+def _of_the_server(unit: Unit, session: Session) -> Measurement:
+    prepared = session.rows(_PREPARED, doing="listing the prepared transactions")
+    slots = session.rows(_SLOTS, doing="listing the replication slots")
+    here = {transaction for transaction, *_ in prepared}
+    findings = tuple(
+        f"the prepared transaction {number} of the source is not there: what it holds can be"
+        " neither committed nor rolled back"
+        for number in unit.detail["prepared"]
+        if number not in here
+    )
+    notes = [
+        f"a prepared transaction of {owner} in {database}, {age_seconds:,} seconds old, keeps its"
+        " locks: end it with COMMIT PREPARED or ROLLBACK PREPARED"
+        for _, database, owner, age_seconds in prepared
+    ]
+    notes += [
+        f"the {kind} replication slot {name}{f' of {of}' if of else ''} keeps the log from being"
+        " removed: drop it unless its reader comes back"
+        for name, kind, of in slots
+    ]
+    status = Status.WRONG if findings else Status.OK
+    return Measurement(unit.id, status, findings=findings, notes=_shown(notes))
+
+
+def _shown(notes: list[str]) -> tuple[str, ...]:
+    if len(notes) <= SHOWN:
+        return tuple(notes)
+    return (*notes[:SHOWN], f"and {len(notes) - SHOWN:,} more")
+
+
+def _unit(database: str, subject: str, detail: dict[str, Any]) -> Unit:
+    claim = Claim.PROVEN if detail.get("prepared") else Claim.NOT_COMPARED
+    return Unit(f"{NAME}/{database}/{subject}", NAME, database, subject, claim=claim, detail=detail)
+
+
+CHECK = Check(NAME, "what a restored server carries on from the source", plan, run)

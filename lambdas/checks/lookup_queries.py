@@ -1,0 +1,287 @@
+"""The SQL of look-ups through one index: which values, with which operators, and what they give."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from psycopg2 import sql
+
+from lambdas.checks.lookup_targets import Key, Operator, Target
+
+SECONDS = 60
+"""How long the look-ups of one query go on; those that are left are told as such."""
+
+_BY_COLUMN = {"gin", "brin"}
+"""These keep something of each column apart; the others combine them."""
+
+# A table may be called like an alias of ours: a name that nobody gives to a table.
+_OUTER = sql.Identifier("tm outer")
+_INNER = sql.Identifier("tm inner")
+_ROW = sql.Identifier("tm row")
+
+
+@dataclass(frozen=True)
+class Query:
+    """Look-ups in one statement: by value, or row by row where values can't be put together.
+
+    Each gives one row: rows looked up, rows that no time was left for, rows that were not found,
+    and the ``ctid`` of one that was not. ``by_address`` asks the same of each row without any
+    index, so that the planner has nothing to read of one: what it can't answer no index could.
+    """
+
+    by_value: sql.Composable | None
+    by_row: sql.Composable
+    by_address: sql.Composable
+
+
+Asked = tuple[Key, Operator]
+"""A column and the operator that it is asked with."""
+
+
+def queries(target: Target) -> Iterator[Query]:
+    """All that one index is asked; none where no operator serves."""
+    if target.index.method in _BY_COLUMN:
+        for key in target.keys:
+            yield from _of_one(target, key)
+    else:
+        yield from _of_all(target)
+    if target.is_whole:
+        for key in target.keys:
+            if key.finds_nulls:
+                yield _nulls(target, key)
+
+
+def _of_all(target: Target) -> Iterator[Query]:
+    asked = [(key, key.operator) for key in target.keys if key.operator is not None]
+    if asked:
+        yield _values(target, asked)
+        if len(asked) > 1 and not any(key.finds_nulls for key in target.keys):
+            for one in asked:
+                yield _values(target, [one], besides=asked)
+        return
+    for key in target.keys:
+        if key.of_elements is not None:
+            yield _elements(target, key, key.of_elements)
+
+
+def _of_one(target: Target, key: Key) -> Iterator[Query]:
+    if target.index.method == "brin":
+        if key.operator is not None:
+            yield _extremes(target, key, key.operator)
+    elif key.of_elements is not None:
+        yield _elements(target, key, key.of_elements)
+        if not key.is_text and target.is_whole:
+            yield _everything(target, key, key.of_elements)
+    elif key.operator is not None:
+        yield _values(target, [(key, key.operator)])
+
+
+def _values(target: Target, asked: Sequence[Asked], besides: Sequence[Asked] = ()) -> Query:
+    """Each row's values, with the operator of each column.
+
+    Args:
+        besides: left out are rows that are looked up by all of these.
+    """
+    rows = _rows(target, [key for key, _ in asked], _unless_all(target, besides))
+    each, holds, wanted, same = [], [], [], []
+    for number, (key, operator) in enumerate(asked, start=1):
+        name = sql.SQL("s.{}").format(_column(number))
+        outer = sql.SQL("{}.{}").format(_OUTER, _column(number))
+        each.append(name)
+        holds.append(operator(name, name))
+        wanted.append(operator(key.value, outer))
+        if operator.name != "=":
+            # No operator that an index could be searched with, unlike "=".
+            same.append(sql.SQL("{} IS NOT DISTINCT FROM {}").format(key.value, outer))
+    parts = {
+        "each": sql.SQL(", ").join(each),
+        "rows": rows,
+        "holds": sql.SQL(" AND ").join(holds),
+    }
+    by_value = sql.SQL(
+        "SELECT {each}, count(*) AS n, sum(pg_catalog.hashtid(s.tid)) AS h, min(s.tid) AS tid"
+        " FROM ({rows}) s WHERE {holds} GROUP BY {each}"
+    ).format(**parts)
+    by_row = sql.SQL(
+        "SELECT {each}, 1::bigint AS n, pg_catalog.hashtid(s.tid)::bigint AS h, s.tid"
+        " FROM ({rows}) s WHERE {holds}"
+    ).format(**parts)
+    together = target.is_whole and all(key.deterministic for key, _ in asked)
+    every = _looked_up(target, by_value, [*wanted, *same]) if together else None
+    return _query(target, by_row, wanted, every)
+
+
+def _elements(target: Target, key: Key, operator: Operator) -> Query:
+    """Each element of the rows' values; an element's rows are looked up at once."""
+    elements = "pg_catalog.tsvector_to_array(s.k1)" if key.is_text else "s.k1"
+    each = sql.SQL(
+        "SELECT DISTINCT s.tid, u.k AS k1"
+        " FROM ({rows}) s CROSS JOIN LATERAL pg_catalog.unnest({elements}) AS u(k)"
+        " WHERE u.k IS NOT NULL"
+    ).format(rows=_rows(target, [key]), elements=sql.SQL(elements))
+    by_value = sql.SQL(
+        "SELECT d.k1, count(*) AS n, sum(pg_catalog.hashtid(d.tid)) AS h, min(d.tid) AS tid"
+        " FROM ({}) d GROUP BY d.k1"
+    ).format(each)
+    by_row = sql.SQL(
+        "SELECT d.k1, 1::bigint AS n, pg_catalog.hashtid(d.tid)::bigint AS h, d.tid FROM ({}) d"
+    ).format(each)
+    asked = _LEXEME if key.is_text else sql.SQL("ARRAY[{}.k1]").format(_OUTER)
+    wanted = [operator(key.value, asked)]
+    every = _looked_up(target, by_value, wanted) if target.is_whole else None
+    return _query(target, by_row, wanted, every)
+
+
+def _everything(target: Target, key: Key, operator: Operator) -> Query:
+    """All rows that have a value, an empty one too."""
+    wanted = operator(key.value, sql.SQL("'{}'"))
+    return _at_once(target, key, "IS NOT NULL", wanted)
+
+
+def _nulls(target: Target, key: Key) -> Query:
+    """All rows without a value."""
+    return _at_once(target, key, "IS NULL", sql.SQL("{} IS NULL").format(key.value))
+
+
+def _at_once(target: Target, key: Key, which: str, wanted: sql.Composable) -> Query:
+    rows = _rows(target, [key])
+    by_value = sql.SQL(
+        "SELECT count(*) AS n, sum(pg_catalog.hashtid(s.tid)) AS h, min(s.tid) AS tid"
+        " FROM ({}) s WHERE s.k1 {} HAVING count(*) > 0"
+    ).format(rows, sql.SQL(which))
+    by_row = sql.SQL(
+        "SELECT 1::bigint AS n, pg_catalog.hashtid(s.tid)::bigint AS h, s.tid"
+        " FROM ({}) s WHERE s.k1 {}"
+    ).format(rows, sql.SQL(which))
+    return _query(target, by_row, [wanted], _looked_up(target, by_value, [wanted]))
+
+
+def _extremes(target: Target, key: Key, operator: Operator) -> Query:
+    """Two rows of each block range: the least and the greatest, or any where there is no order.
+
+    A BRIN gives whole ranges, so that looking every row up would read the table over and over.
+    """
+    order = sql.SQL("s.k1" if key.has_order else "pg_catalog.hashtid(s.tid)")
+    rows = sql.SQL(
+        "SELECT r.k1, 1::bigint AS n, pg_catalog.hashtid(r.tid)::bigint AS h, r.tid FROM ("
+        "SELECT s.k1, s.tid, row_number() OVER (PARTITION BY {stretch} ORDER BY {order}) AS a,"
+        " row_number() OVER (PARTITION BY {stretch} ORDER BY {order} DESC) AS z"
+        " FROM ({rows}) s WHERE {holds}) r WHERE r.a = 1 OR r.z = 1"
+    ).format(
+        stretch=sql.SQL("(s.tid::text::point)[0]::bigint / {}").format(
+            sql.Literal(target.pages_each)
+        ),
+        order=order,
+        rows=_rows(target, [key]),
+        holds=operator(sql.SQL("s.k1"), sql.SQL("s.k1")),
+    )
+    wanted = operator(key.value, sql.SQL("{}.k1").format(_OUTER))
+    return _query(target, rows, [wanted], None)
+
+
+def _query(
+    target: Target,
+    rows: sql.Composable,
+    wanted: Sequence[sql.Composable],
+    by_value: sql.Composable | None,
+) -> Query:
+    """What is ``wanted`` of each of the rows, and of all with one value at once where that goes."""
+    alone = [*wanted, _ITSELF]
+    by_address = _looked_up(target, rows, alone, _one_row(target))
+    return Query(by_value, _looked_up(target, rows, alone), by_address)
+
+
+_ITSELF = sql.SQL("ctid = {}.tid").format(_OUTER)
+_LEXEME = sql.SQL(
+    "(chr(39) || replace(replace({0}.k1, chr(92), repeat(chr(92), 2)), chr(39), repeat(chr(39), 2))"
+    " || chr(39))::tsquery"
+).format(_OUTER)
+
+
+def _column(number: int) -> sql.Composable:
+    return sql.Identifier(f"k{number}")
+
+
+def _unless_all(target: Target, asked: Sequence[Asked]) -> sql.Composable:
+    """A condition on rows one of whose values is missing, so that not all can be asked for."""
+    if not asked:
+        return sql.SQL("")
+    holds = sql.SQL(" AND ").join(operator(key.value, key.value) for key, operator in asked)
+    word = sql.SQL("WHERE" if target.predicate is None else "AND")
+    return sql.SQL(" {} ({}) IS NOT TRUE").format(word, holds)
+
+
+def _rows(
+    target: Target, keys: Sequence[Key], condition: sql.Composable | None = None
+) -> sql.Composable:
+    """What the index has of each row, read from the heap: nothing else can give a sample."""
+    columns = sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(key.value, _column(number))
+        for number, key in enumerate(keys, start=1)
+    )
+    return sql.SQL(
+        "SELECT {}, ctid AS tid FROM ONLY {} TABLESAMPLE SYSTEM ({}) REPEATABLE (0){}{}"
+    ).format(
+        columns,
+        _table(target),
+        sql.Literal(target.percent),
+        _predicate(target, "WHERE"),
+        condition or sql.SQL(""),
+    )
+
+
+def _table(target: Target) -> sql.Composable:
+    return sql.Identifier(target.index.schema, target.index.table)
+
+
+def _predicate(target: Target, word: str) -> sql.Composable:
+    if target.predicate is None:
+        return sql.SQL("")
+    return sql.SQL(" {} ({})").format(sql.SQL(word), sql.SQL(target.predicate))
+
+
+def _one_row(target: Target) -> sql.Composable:
+    """The outer row itself, by its address, with its columns under their own names.
+
+    No condition passes through OFFSET, so that none of an index's is looked for.
+    """
+    return sql.SQL(
+        "(SELECT {row}.*, {row}.ctid FROM ONLY {table} AS {row} WHERE {row}.ctid = {outer}.tid"
+        " OFFSET 0) AS {row}"
+    ).format(row=_ROW, table=_table(target), outer=_OUTER)
+
+
+def _looked_up(
+    target: Target,
+    rows: sql.Composable,
+    wanted: Sequence[sql.Composable],
+    among: sql.Composable | None = None,
+) -> sql.Composable:
+    """Args:
+    rows: with ``n``, ``h``, ``tid`` and the values that are asked for.
+    among: where they are looked for; the table if None.
+    """
+    return sql.SQL(
+        "SELECT coalesce(sum({o}.n) FILTER (WHERE NOT {o}.late), 0)::bigint,"
+        " coalesce(sum({o}.n) FILTER (WHERE {o}.late), 0)::bigint,"
+        " coalesce(sum(greatest({o}.n - {i}.n, 1)) FILTER (WHERE {bad}), 0)::bigint,"
+        " (min({o}.tid) FILTER (WHERE {bad}))::text"
+        " FROM (SELECT g.*, clock_timestamp() > statement_timestamp() + {limit} AS late"
+        " FROM ({rows}) g OFFSET 0) {o}"
+        " CROSS JOIN LATERAL (SELECT count(*) AS n, sum(pg_catalog.hashtid(ctid)) AS h"
+        " FROM {among} WHERE NOT {o}.late AND {wanted}{predicate}) {i}"
+    ).format(
+        o=_OUTER,
+        i=_INNER,
+        bad=_bad(),
+        limit=sql.SQL("{}::interval").format(sql.Literal(f"{SECONDS} s")),
+        rows=rows,
+        among=among or sql.SQL("ONLY {}").format(_table(target)),
+        wanted=sql.SQL(" AND ").join(wanted),
+        predicate=_predicate(target, "AND"),
+    )
+
+
+def _bad() -> sql.Composable:
+    return sql.SQL("NOT {0}.late AND ({0}.n, {0}.h) IS DISTINCT FROM ({1}.n, {1}.h)").format(
+        _OUTER, _INNER
+    )

@@ -1,0 +1,423 @@
+"""Sequences against the columns that use them, and against the source's two readings.
+
+A sequence is one row that ``nextval`` changes in place. Only every 33rd call writes WAL, for 32
+values ahead (``SEQ_LOG_VALS`` in PostgreSQL's ``sequence.c``), so a copy that went through crash
+recovery may stand up to 32 increments further than the source did, and never behind it. The cache
+of a session is taken from the row at once, so it needs no allowance.
+
+``setval`` leaves no trace in the row, and one that sets a sequence back and on again between the
+readings makes a good copy look behind, whether the readings agree or not. But it takes a
+transaction id, as whatever else moves a sequence back. So what is behind or ahead is wrong only
+where no transaction with an id ran from the first reading to the second. On a busy source it is
+noted, and what is lost is a sequence behind the source that is not behind a unique column.
+
+One that would give a number which its unique column has already is wrong whatever touched it, for
+inserts will fail. It is noted only where the readings show that the source's was so too: it stood
+where the copy's stands, or was behind the same number later.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from psycopg2 import sql
+
+from lambdas.adapters.postgres import Session
+from lambdas.checks.hidden_rows import seeing_all_rows
+from lambdas.checks.shape import Bench, Check, Survey, SurveyedDatabase, is_damage
+from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.errors import QueryFailed
+
+NAME = "sequences"
+SUBJECT = "sequences"
+
+LOGGED_AHEAD = 32
+CHUNK = 200
+"""Sequences read by one query, and compared by one unit."""
+
+LARGE_BYTES = 64 * 2**20
+"""A column without an index in a table beyond it is a unit of its own."""
+
+NO_ROW = "its page is empty, so nextval fails: make it anew, from where the source's stands"
+RENAMED = "renamed or dropped at this moment"
+
+_SEQUENCES = """
+SELECT c.oid::bigint, n.nspname, c.relname,
+       quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       s.seqincrement, s.seqmin, s.seqmax, s.seqcycle, s.xmin::text
+  FROM pg_catalog.pg_sequence s
+  JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relpersistence = 'p'
+ ORDER BY c.oid
+"""
+# The lock that reading takes keeps the file's number; a name may be another sequence's by now.
+_STATE = """
+SELECT tableoid::bigint, last_value, log_cnt, is_called,
+       coalesce(pg_catalog.pg_relation_filenode(tableoid), 0)::bigint FROM {}
+"""
+_SNAPSHOT = """
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+"""
+# A snapshot does not show what runs with an id beyond the last that ended; its lock does.
+_RUNNING = "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'transactionid'"
+# A column that the sequence belongs to as an identity, or whose default is the next value and
+# nothing else; with the tables that hold its rows. Foreign partitions are on other servers.
+_USES = """
+SELECT u.sequence::bigint,
+       quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname),
+       a.attname,
+       EXISTS (SELECT FROM pg_catalog.pg_index i
+                WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
+                  AND i.indkey[0] = a.attnum AND i.indpred IS NULL),
+       tn.nspname, t.relname, coalesce(pg_catalog.pg_relation_size(t.oid), 0)::bigint,
+       CASE WHEN t.relforcerowsecurity THEN t.oid::bigint END,
+       EXISTS (SELECT FROM pg_catalog.pg_index i
+                 JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+                 JOIN pg_catalog.pg_attribute k
+                   ON k.attrelid = i.indrelid AND k.attnum = i.indkey[0]
+                WHERE i.indrelid = t.oid AND i.indisvalid AND i.indpred IS NULL
+                  AND x.relam = 403 AND k.attname = a.attname)
+  FROM (SELECT d.objid AS sequence, d.refobjid AS relation, d.refobjsubid AS number
+          FROM pg_catalog.pg_depend d
+         WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+           AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+           AND d.deptype = 'i' AND d.refobjsubid > 0
+        UNION
+        SELECT d.refobjid, f.adrelid, f.adnum
+          FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attrdef f ON f.oid = d.objid
+         WHERE d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+           AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+           AND pg_catalog.pg_get_expr(f.adbin, f.adrelid)
+               ~ '^(pg_catalog[.])?nextval[(]''.*''::(pg_catalog[.])?regclass[)](::[a-z]+)?$') u
+  JOIN pg_catalog.pg_sequence s ON s.seqrelid = u.sequence
+  JOIN pg_catalog.pg_class c ON c.oid = u.relation
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = u.relation AND a.attnum = u.number
+ CROSS JOIN LATERAL (SELECT c.oid WHERE c.relkind = 'r' UNION ALL
+                     SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) p
+                      WHERE c.relkind = 'p') o
+  JOIN pg_catalog.pg_class t ON t.oid = o.oid
+  JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+ WHERE c.relpersistence = 'p' AND NOT c.relispartition AND NOT a.attisdropped AND NOT s.seqcycle
+   AND a.atttypid = ANY ('{20,21,23,1700}'::oid[]) AND t.relkind = 'r'
+ ORDER BY 1, 2
+"""
+# Rows that a subscription brings have numbers that another server's sequence gave.
+_SUBSCRIBED = """
+SELECT EXISTS (SELECT s.oid FROM pg_catalog.pg_subscription s
+                 JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
+                WHERE d.datname = current_database())
+"""
+
+
+@dataclass(frozen=True)
+class State:
+    """A sequence as a reading holds it; ``version`` is that of its definition."""
+
+    name: str
+    last: int
+    ahead: int
+    called: bool
+    file: int
+    increment: int
+    low: int
+    high: int
+    cycle: bool
+    version: str
+
+    @property
+    def next(self) -> int:
+        """What ``nextval`` gives next, if nothing was taken ahead."""
+        return self.last + self.increment if self.called else self.last
+
+    def is_before(self, value: int, other: int) -> bool:
+        """Whether one value comes before another in the sequence's direction."""
+        return value < other if self.increment > 0 else value > other
+
+
+def read(session: Session) -> dict[str, Any]:
+    """What a reading holds: ``states``, ``begun`` and ``ended``.
+
+    ``states``: every sequence of the session's database, by number; its state, or why it is unread
+    and whether that is damage. ``begun``: the next transaction when it began, None if one with an
+    id ran then. ``ended``: likewise when it had ended.
+    """
+    doing = "reading the newest transaction"
+    oldest, begun = session.row(_SNAPSHOT, doing=doing)
+    states = _read_all(session)
+    (running,) = session.row(_RUNNING, doing="looking for running transactions")
+    _, ended = session.row(_SNAPSHOT, doing=doing)
+    return {
+        "states": states,
+        "begun": begun if oldest == begun else None,
+        "ended": None if running else ended,
+    }
+
+
+def _read_all(session: Session) -> dict[str, list[Any]]:
+    listed = session.rows(_SEQUENCES, doing=f"listing the sequences of {session.database}")
+    found: dict[str, list[Any]] = {}
+    for start in range(0, len(listed), CHUNK):
+        found |= _read_some(session, listed[start : start + CHUNK])
+    return found
+
+
+def look(session: Session) -> dict[str, Any]:
+    """``sequences``: numbers and names; ``uses``: the columns with their tables."""
+    doing = f"listing the sequences of {session.database}"
+    listed = session.rows(_SEQUENCES, doing=doing)
+    (subscribed,) = session.row(_SUBSCRIBED, doing=doing)
+    uses: dict[str, dict[str, dict[str, Any]]] = {}
+    for number, name, column, unique, *table in session.rows(_USES, doing=doing):
+        use = {"name": name, "column": column, "unique": unique and not subscribed, "tables": []}
+        uses.setdefault(str(number), {}).setdefault(name, use)["tables"].append(table)
+    return {
+        "sequences": [[row[0], row[3]] for row in listed],
+        "uses": {number: list(columns.values()) for number, columns in uses.items()},
+    }
+
+
+def plan(survey: Survey) -> Iterator[Unit]:
+    """Units of up to two hundred sequences, and one for each column that needs a long scan."""
+    for database in survey.databases:
+        seen = database.seen.get(NAME)
+        if seen is None or seen.found is None:
+            continue
+        chunk: list[tuple[int, str, Any]] = []
+        number = 0
+        for oid, name in seen.found["sequences"]:
+            uses = seen.found["uses"].get(str(oid), [])
+            if sum(_cost(use) for use in uses) > LARGE_BYTES:
+                yield _unit(survey, database, name, [(oid, name, uses)])
+                continue
+            chunk.append((oid, name, uses))
+            if len(chunk) == CHUNK:
+                yield _unit(survey, database, SUBJECT, chunk, number)
+                chunk, number = [], number + 1
+        if chunk:
+            yield _unit(survey, database, SUBJECT, chunk, number)
+
+
+def run(unit: Unit, bench: Bench) -> Measurement:
+    """Read the sequences, hold them against the source, then against their columns."""
+    found = _Found()
+    first, last = (_reading(unit, reading) for reading in (bench.before, bench.after))
+    before, after = first.get("states", {}), last.get("states", {})
+    idle = _was_idle(first, last)
+    measured = {"sequences": 0, "columns": 0}
+    with bench.session(unit.database) as session:
+        # The greatest value is looked up in an index, whose own check says whether it is whole.
+        session.run("SET enable_indexscan = on", doing="preparing the session")
+        states = _read_these(session, [oid for oid, _, _ in unit.detail["sequences"]])
+        for oid, name, uses in unit.detail["sequences"]:
+            document = states.get(str(oid), ["it is gone", False])
+            state = _state(document)
+            if state is None:
+                (found.wrong if document[1] else found.undecided).append(f"{name}: {document[0]}")
+                continue
+            measured["sequences"] += 1
+            there = _There()
+            if unit.detail["compared"]:
+                states_there = (before.get(str(oid)), after.get(str(oid)))
+                there = _against(state, *states_there, idle, found)
+            for use in uses:
+                measured["columns"] += _is_read(session, state, use, there, found)
+    status = Status.WRONG if found.wrong else Status.UNMEASURED if found.undecided else Status.OK
+    notes = (*found.undecided, *found.notes)
+    return Measurement(unit.id, status, measured, tuple(found.wrong), notes)
+
+
+@dataclass(frozen=True)
+class _Found:
+    wrong: list[str] = field(default_factory=list)
+    undecided: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _There:
+    """What the source's readings say of a sequence that is behind its column.
+
+    Attributes:
+        last: the second one's state.
+        alike: whether it stood on the source as it stands on the copy.
+        told: whether it was found to be wrong already.
+    """
+
+    last: State | None = None
+    alike: bool = False
+    told: bool = False
+
+
+def _was_idle(first: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
+    """Whether no transaction with an id ran from before the first reading to after the last.
+
+    One that had begun before the first would be older than ``begun``; one that began later has
+    ended, and then ``ended`` is beyond it, or its lock made ``ended`` None.
+    """
+    begun = first.get("begun")
+    return begun is not None and begun == last.get("ended")
+
+
+def _against(
+    here: State, first: list[Any] | None, last: list[Any] | None, idle: bool, found: _Found
+) -> _There:
+    """Hold a sequence against the source, which was ``idle`` or not from reading to reading."""
+    before, after = (_state(document) if document else None for document in (first, last))
+    if before is None or after is None:
+        return _There(after)
+    if before.version == after.version != here.version:
+        told = "its definition was written again, and not on the source"
+        found.wrong.append(f"{here.name}: {told}; its next value is {here.next:,} here")
+        return _There(after)
+    same = before.version == after.version and before.file == after.file
+    if not same or before.cycle or after.is_before(after.last, before.last):
+        return _There(after)
+    furthest = after.last + LOGGED_AHEAD * after.increment
+    told = ""
+    if here.is_before(here.next, before.next):
+        told = f"its next value is {here.next:,} where the source's was {before.next:,}"
+    elif here.is_before(furthest, here.last):
+        told = f"it stands at {here.last:,} where the source's can't be beyond {furthest:,}"
+    if told and idle:
+        found.wrong.append(f"{here.name}: {told}; setval it beyond the values in use")
+    elif told:
+        why = "which is no damage if setval moved it to and fro on the source meanwhile"
+        found.notes.append(f"{here.name}: {told}, {why}")
+    return _There(after, alike=not told, told=bool(told) and idle)
+
+
+def _is_read(
+    session: Session, here: State, use: Mapping[str, Any], there: _There, found: _Found
+) -> bool:
+    """Hold a sequence against one of its columns; false when that can't be read."""
+    try:
+        ends = _ends(session, here, use)
+    except QueryFailed as error:
+        if is_damage(error):
+            raise
+        found.undecided.append(f"{here.name}: {error}")
+        return False
+    if there.told or not any(_is_behind(here, end) for end in ends):
+        return True
+    told = (
+        f"{here.name}: its next value is {here.next:,}, and {use['name']} is at or beyond it"
+        " already"
+    )
+    last = there.last
+    if there.alike or (last is not None and any(_is_behind(last, end) for end in ends)):
+        found.notes.append(f"{told}; it was so on the source, whose rows bring their own numbers")
+    elif use["unique"]:
+        remedy = "inserts will fail with duplicate keys: setval it beyond the column"
+        found.wrong.append(f"{told}; {remedy}. The source may hold it too: ask it the same")
+    else:
+        found.notes.append(told)
+    return True
+
+
+def _is_behind(sequence: State, end: int) -> bool:
+    """Whether it has yet to come to a value, or comes to it next."""
+    return not sequence.is_before(end, sequence.next)
+
+
+def _ends(session: Session, here: State, use: Mapping[str, Any]) -> list[int]:
+    """The furthest values of a column, one of each of its tables with rows."""
+    ends = []
+    for schema, table, _, hidden, _ in use["tables"]:
+        query = sql.SQL("SELECT {}({})::bigint FROM ONLY {}").format(
+            sql.SQL("max" if here.increment > 0 else "min"),
+            sql.Identifier(use["column"]),
+            sql.Identifier(schema, table),
+        )
+        seeing = seeing_all_rows(session, [hidden], use["name"]) if hidden else nullcontext()
+        with seeing:
+            (end,) = session.row(query, doing=f"reading {use['name']}")
+        ends += [] if end is None else [end]
+    return ends
+
+
+def _read_some(session: Session, listed: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """The states of some sequences; one by one where they can't all be read."""
+    names = [sql.Identifier(schema, name) for _, schema, name, *_ in listed]
+    query = sql.SQL(" UNION ALL ").join(sql.SQL(_STATE).format(name) for name in names)
+    doing = f"reading {listed[0][3]}" if len(listed) == 1 else "reading sequences"
+    try:
+        states = {row[0]: row[1:] for row in session.rows(query, doing=doing)}
+    except QueryFailed as error:
+        if len(listed) > 1:
+            parts = [_read_some(session, [one]) for one in listed]
+            return {oid: found for part in parts for oid, found in part.items()}
+        return {str(listed[0][0]): [str(error), is_damage(error)]}
+    without = [row for row in listed if row[0] not in states]
+    return _without_rows(session, without) | {
+        str(oid): [name, *states[oid], *definition]
+        for oid, _, _, name, *definition in listed
+        if oid in states
+    }
+
+
+def _without_rows(
+    session: Session, listed: Sequence[tuple[Any, ...]]
+) -> dict[str, list[str | bool]]:
+    """Why sequences gave no row of their own: their names are others' by now, or it is damage."""
+    if not listed:
+        return {}
+    doing = f"listing the sequences of {session.database}"
+    still = {row[0]: row for row in session.rows(_SEQUENCES, doing=doing)}
+    return {
+        str(row[0]): [NO_ROW, True] if still.get(row[0]) == row else [RENAMED, False]
+        for row in listed
+    }
+
+
+def _read_these(session: Session, oids: Sequence[int]) -> dict[str, list[Any]]:
+    wanted = set(oids)
+    listed = session.rows(_SEQUENCES, doing=f"listing the sequences of {session.database}")
+    some = [row for row in listed if row[0] in wanted]
+    return _read_some(session, some) if some else {}
+
+
+def _state(document: list[Any]) -> State | None:
+    return State(*document) if len(document) == len(fields(State)) else None
+
+
+def _reading(unit: Unit, reading: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not unit.detail["compared"]:
+        return {}
+    found: Mapping[str, Any] = reading["databases"][unit.database].get("read", {})
+    return dict(found.get(NAME, {}))
+
+
+def _is_in_both(survey: Survey, database: SurveyedDatabase) -> bool:
+    readings = (survey.before, survey.after)
+    return all(NAME in reading["databases"][database.name].get("read", {}) for reading in readings)
+
+
+def _cost(use: Mapping[str, Any]) -> int:
+    return sum(size for _, _, size, _, indexed in use["tables"] if not indexed)
+
+
+def _unit(
+    survey: Survey,
+    database: SurveyedDatabase,
+    subject: str,
+    some: Sequence[tuple[int, str, Any]],
+    number: int = 0,
+) -> Unit:
+    compared = bool(survey.before) and survey.read_twice(database) and _is_in_both(survey, database)
+    return Unit(
+        id=f"{NAME}/{database.name}/{subject}/{number}",
+        check=NAME,
+        database=database.name,
+        subject=subject,
+        cost_bytes=sum(_cost(use) for _, _, uses in some for use in uses),
+        claim=Claim.CONSISTENT if compared else Claim.NOT_COMPARED,
+        why="" if compared else "the source's sequences were not read",
+        detail={"compared": compared, "sequences": [list(one) for one in some]},
+    )
+
+
+CHECK = Check(NAME, "no sequence behind its column or behind the source", plan, run, look)

@@ -1,0 +1,48 @@
+"""What a unit is said to read is what it reads; one too large for a statement says so."""
+
+from dataclasses import asdict
+from typing import Any
+
+from lambdas.checks import constraints, forks, visibility
+from lambdas.checks.forks import StoredFile
+from lambdas.checks.shape import Relation, Seen, Survey, SurveyedDatabase, failed
+from lambdas.domain.request import BASELINE_NONE
+from lambdas.domain.units import RANGE_BYTES, Status, Unit
+from lambdas.errors import QueryFailed
+
+GIB = 2**30
+
+
+def _relation(oid: int, size_bytes: int) -> Relation:
+    name = f"t{oid}"
+    return Relation(oid, "public", name, f"public.{name}", "r", "p", True, size_bytes)
+
+
+def _survey(check: str, found: Any, *relations: Relation) -> Survey:
+    database = SurveyedDatabase("shop", relations=relations, seen={check: Seen(found)})
+    return Survey([database], BASELINE_NONE)
+
+
+def test_a_foreign_key_reads_the_tables_it_refers_to() -> None:
+    found = [(1, 2, [2, 2, 3, 99])]
+    survey = _survey("constraints", found, _relation(1, 10), _relation(2, 100), _relation(3, 1000))
+    (unit,) = constraints.plan(survey)
+    assert unit.cost_bytes == 2 * 10 + 2 * 100 + 1000
+
+
+def test_the_ranges_of_a_large_file_cost_what_they_read() -> None:
+    forms = ("main", "vm")
+    file = StoredFile(1, "public.t", "public.t", False, False, True, forms, 9 * GIB)
+    survey = _survey("forks", {"functions": {"pg_prewarm": "x"}, "files": [asdict(file)]})
+    costs = [unit.cost_bytes for unit in forks.plan(survey)]
+    assert costs == [RANGE_BYTES, RANGE_BYTES, GIB, 0, 0]
+
+
+def test_what_takes_too_long_is_not_measured_and_says_what_would_help() -> None:
+    error = QueryFailed("57014", "query_canceled", "reading the visibility map of public.t")
+    unit = Unit("visibility/1", visibility.NAME, "shop", "public.t", cost_bytes=90 * 10**9)
+    found = failed(unit, error)
+    assert found.status is Status.UNMEASURED
+    assert "some 90 GB" in found.notes[1]
+    assert "copy_instance_class" in found.notes[1]
+    assert failed(Unit("visibility/2", visibility.NAME, "shop", "t"), error).notes == (str(error),)
