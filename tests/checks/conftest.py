@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
+from campaign import arena
+from campaign.arena import Source
 from local import guardian
 from local.postgres import Binaries, PostgresServer, find_binaries
 from local.rds import _install_roles
-from tests.checks import sandwich
-from tests.checks.sandwich import Source
 
 MEMORY = Path("/dev/shm")  # noqa: S108 -- for a folder that mkdtemp names
 ENOUGH_BYTES = 4 * 2**30
@@ -56,11 +56,11 @@ def source(binaries: Binaries, folder: Path) -> Iterator[Source]:
     """A server with RDS's roles and nothing else in it."""
     server = PostgresServer.create(binaries, folder / "source")
     try:
-        sandwich.reset_log(server)
-        server.start(sandwich.SETTINGS)
-        password = sandwich.password()
+        arena.reset_log(server)
+        server.start(arena.SETTINGS)
+        password = arena.password()
         _install_roles(server, password, None)
-        yield Source(server, folder, sandwich.master_login(password), sandwich.reader_login(server))
+        yield Source(server, folder, arena.master_login(password), arena.reader_login(server))
     finally:
         server.stop(immediate=True)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from psycopg2 import sql
 
-from tests.checks.sandwich import Source, Statement
+from campaign.arena import Source, Statement
 
 NAMES = (
     "user",

@@ -5,18 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.checks.counts import relations
+from campaign.arena import Source, Taken, results_of, sessions, taken
 from lambdas.checks.fingerprint import row_hash
+from lambdas.checks.standing import relations
 from lambdas.domain.request import BASELINE_NONE
 from lambdas.domain.units import Claim
-from tests.checks.sandwich import (
-    Source,
-    Taken,
-    assert_failed,
-    results_of,
-    sessions,
-    taken,
-)
+from tests.checks.sandwich import assert_failed
 
 BLOCK_BYTES = 8192
 IGNORING_CHECKSUMS = {"ignore_checksum_failure": "on"}

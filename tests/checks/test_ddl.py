@@ -8,15 +8,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from campaign.arena import Source, sandwich, taken
 from lambdas.domain.verdict import Judgement, Verdict
 from tests.checks.conftest import MakeDatabase
-from tests.checks.sandwich import (
-    Source,
-    assert_failed,
-    assert_not_failed,
-    sandwich,
-    taken,
-)
+from tests.checks.sandwich import assert_failed, assert_not_failed
 
 pytestmark = pytest.mark.xdist_group("checks-ddl")
 
@@ -283,12 +278,50 @@ def test_nothing_else_is_found_either(judgement: Judgement) -> None:
     assert_not_failed(judgement)
 
 
-def test_a_role_that_may_have_been_changed_and_changed_back_is_undecided(
+def test_a_role_that_was_changed_and_changed_back_is_explained_where_versions_are_read(
     judgement: Judgement,
 ) -> None:
-    """Nobody but a superuser can see when a role was changed."""
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    notes = [text for result in judgement.results for text in result.notes]
+    assert any("tm_switched" in text and "changed around" in text for text in notes)
+
+
+@pytest.fixture
+def bare_reader(source: Source) -> Iterator[None]:
+    """A login on the source that may read what anybody may."""
+    reader = source.reader.username
+    source.run("postgres", f"REVOKE pg_read_all_data FROM {reader}")
+    yield
+    source.run("postgres", f"GRANT pg_read_all_data TO {reader}")
+
+
+@pytest.mark.usefixtures("bare_reader")
+def test_what_a_login_may_not_read_is_named_and_leaves_roles_undecided(
+    source: Source, database: str
+) -> None:
+    """Nobody but a superuser and a reader of all data can see when a role was changed."""
+    source.run(
+        database,
+        "CREATE ROLE tm_watched",
+        "CREATE FOREIGN DATA WRAPPER w",
+        "CREATE SERVER s FOREIGN DATA WRAPPER w",
+        "CREATE USER MAPPING FOR tm_watched SERVER s OPTIONS (password 'hidden')",
+    )
+    try:
+        judgement = sandwich(
+            source,
+            "catalog",
+            lambda: source.run("postgres", "ALTER ROLE tm_watched CONNECTION LIMIT 0"),
+            lambda: source.run("postgres", "ALTER ROLE tm_watched CONNECTION LIMIT -1"),
+        )
+    finally:
+        source.run(database, "DROP FOREIGN DATA WRAPPER w CASCADE", "DROP ROLE tm_watched")
+
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    assert any("tm_switched" in text and "changed back" in text for text in judgement.reasons)
+    assert any("tm_watched" in text and "changed back" in text for text in judgement.reasons)
+    notes = [text for result in judgement.results for text in result.notes]
+    assert any("user mapping: not compared" in text for text in notes)
+    assert not any("subscription: not compared" in text for text in notes)
 
 
 def test_ddl_elsewhere_does_not_excuse_what_is_missing(source: Source, database: str) -> None:

@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 import pytest
 
+from campaign.arena import Source, Taken, taken
 from lambdas.domain.units import Status
 from lambdas.domain.verdict import Judgement, Result, Verdict
 from local.postgres import PostgresServer
-from tests.checks.sandwich import Source, Taken, taken
 
 pytestmark = pytest.mark.xdist_group("checks-messages")
 

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
-from lambdas.checks import counts
+from campaign import arena as tools
+from campaign.arena import Source, results_of, taken
+from lambdas.checks import standing
 from lambdas.domain.catalog import FIRST_TRANSACTION, TRANSACTION_CIRCLE, YOUNG_WINDOW, is_young
 from lambdas.domain.units import Claim
 from lambdas.domain.verdict import Verdict
 from local.postgres import Binaries, PostgresServer
 from local.rds import _install_roles
-from tests.checks import sandwich as tools
-from tests.checks.sandwich import Source, assert_failed, results_of, taken
+from tests.checks.sandwich import assert_failed
 
 pytestmark = pytest.mark.xdist_group("checks-transaction-circle")
 
@@ -29,8 +30,10 @@ def late(binaries: Binaries, folder: Path) -> Iterator[Source]:
     """A server with a few transactions left before its counter wraps."""
     server = PostgresServer.create(binaries, folder / "late")
     try:
-        _freeze_everything(server)
-        _advance(server)
+        # A table that was frozen more than half a circle ago is none that a server could have.
+        for third in (1, 2, 3):
+            _freeze_everything(server)
+            _advance(server, NEXT_TRANSACTION * third // 3)
         server.start(tools.SETTINGS)
         password = tools.password()
         _install_roles(server, password, None)
@@ -52,11 +55,11 @@ def _freeze_everything(server: PostgresServer) -> None:
     server.stop()
 
 
-def _advance(server: PostgresServer) -> None:
-    segment = server.data / "pg_xact" / f"{NEXT_TRANSACTION // TRANSACTIONS_PER_SEGMENT:04X}"
+def _advance(server: PostgresServer, transaction: int) -> None:
+    segment = server.data / "pg_xact" / f"{transaction // TRANSACTIONS_PER_SEGMENT:04X}"
     segment.write_bytes(bytes(SEGMENT_BYTES))
     server.binaries.own(segment.parent)
-    tools.reset_log(server, f"--next-transaction-id={NEXT_TRANSACTION}")
+    tools.reset_log(server, f"--next-transaction-id={transaction}")
 
 
 def test_rows_from_before_the_wrap_stand_and_those_written_across_it_are_younger(
@@ -112,7 +115,7 @@ def test_the_server_and_we_agree_on_who_is_young(late: Source) -> None:
             if horizon % TRANSACTION_CIRCLE < FIRST_TRANSACTION:
                 horizon += FIRST_TRANSACTION
             query = sql.SQL("SELECT xmin, {} FROM unnest(%s::text[]::xid[]) v (xmin)").format(
-                counts.younger_than(horizon)
+                standing.younger_than(horizon)
             )
             cursor.execute(query, [[str(version) for version in versions]])
             told = {int(version): young for version, young in cursor.fetchall()}

@@ -1,27 +1,22 @@
 """A source that is being written: what the writers did is never taken for damage."""
 
+import os
+import signal
 import time
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from lambdas.checks import counts
+from campaign import workload
+from campaign.arena import Reading, Source, results_of, sandwich, sessions, taken
+from campaign.workload import writing
+from lambdas.checks import standing
 from lambdas.domain.units import Claim
 from lambdas.domain.verdict import Verdict
-from tests.checks import workload
-from tests.checks.sandwich import (
-    Source,
-    assert_failed,
-    assert_not_failed,
-    results_of,
-    sandwich,
-    sessions,
-    taken,
-)
-from tests.checks.workload import writing
+from lambdas.verification import baseline
+from tests.checks.sandwich import assert_failed, assert_not_failed
 
-RUNS = 12
+RUNS = 5
 PAUSE_SECONDS = 0.15
 
 _RELOAD = "SELECT pg_reload_conf()"
@@ -56,6 +51,38 @@ def test_a_commit_that_is_not_yet_on_disk_is_waited_for(source: Source, database
 
     assert judgement.verdict is Verdict.PASSED, judgement.reasons
     assert results_of(judgement, "counts", database)["public.t"].measured["rows"] == 100
+
+
+def test_what_is_not_flushed_in_time_is_held_against_nothing(
+    source: Source, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log's writer hangs over an asynchronous DELETE, and the snapshot does not hold it."""
+    source.run(database, "CREATE TABLE t (id int)", "INSERT INTO t SELECT generate_series(1, 500)")
+    source.run("postgres", "CHECKPOINT")
+    monkeypatch.setattr(baseline, "_STALL_SECONDS", 0.0)
+    with source.server.admin() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
+        (writer,) = cursor.fetchone()
+    os.kill(writer, signal.SIGSTOP)
+    try:
+        source.run(database, "SET synchronous_commit = off", "DELETE FROM t WHERE id > 100")
+        first = source.read()
+    finally:
+        os.kill(writer, signal.SIGCONT)
+    source.run(database, "CREATE TABLE flushes ()")
+    second = source.read(first=first)
+
+    assert first.head["gap"] == second.head["gap"] == baseline.NOT_DURABLE
+    batches = [found for name, found in first.found.items() if name.startswith("before/")]
+    assert all(baseline.NOT_DURABLE in str(found) for found in batches[0].values())
+
+    with taken(source) as found, found.restored(last=True) as copy:
+        gap = {"gap": baseline.NOT_DURABLE}
+        late = replace(found, before={**found.before, **gap}, after={**found.after, **gap})
+        judgement = late.judged(copy)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    unread = {result.check for result in judgement.results if baseline.NOT_DURABLE in str(result)}
+    assert unread >= {"catalog", "counts", "freshness"}
 
 
 @pytest.mark.parametrize("statement", ["VACUUM FULL t", "CLUSTER t USING t_pkey"])
@@ -96,11 +123,14 @@ def test_tables_that_come_and_go_do_not_keep_the_source_from_being_read(
     with writing(source, database, 0, works=[workload.PASSING]):
         readings = [source.read() for _ in range(8)]
         with login(database) as session:
-            found = [counts.relations(session) for _ in range(100)]
+            found = [standing.relations(session) for _ in range(100)]
 
     assert not [text for reading in readings for text in _closed(reading)]
     assert all(relation.size_bytes >= 0 for relations in found for relation in relations)
 
 
-def _closed(reading: Mapping[str, Any]) -> list[str]:
-    return [found["closed"] for found in reading["databases"].values() if found["closed"]]
+def _closed(reading: Reading) -> list[str]:
+    """Of its head and of its batches."""
+    batches = [found for name, found in reading.found.items() if name.startswith("before/")]
+    parts = [reading.head["databases"], *batches]
+    return [found["closed"] for part in parts for found in part.values() if found.get("closed")]

@@ -9,9 +9,10 @@ from typing import Any
 
 import psycopg2
 
-from tests.checks.sandwich import Source
+from campaign.arena import Source
 
 WRITERS = 3
+RECONNECT_SECONDS = 0.1
 
 SETUP = (
     "CREATE TABLE quiet (id serial PRIMARY KEY, body text DEFAULT repeat('q', 100))",
@@ -170,7 +171,7 @@ def _detached(_: Any, chance: random.Random) -> Sequence[str]:
     ]
 
 
-def _prepared(cursor: Any, chance: random.Random) -> Sequence[str]:
+def _prepared(_: Any, chance: random.Random) -> Sequence[str]:
     name = f"p{chance.randrange(10**6)}"
     end = chance.choice(("COMMIT", "ROLLBACK"))
     return [
@@ -190,6 +191,53 @@ def _asynchronous(_: Any, chance: random.Random) -> Sequence[str]:
         f"UPDATE hot SET n = n + 1 WHERE {_some(chance)}",
         "SET synchronous_commit = on",
     ]
+
+
+def _locked(_: Any, chance: random.Random) -> Sequence[str]:
+    """Locks of several sessions on one row make multixacts."""
+    how = chance.choice(("FOR SHARE", "FOR KEY SHARE", "FOR NO KEY UPDATE", "FOR UPDATE"))
+    return [
+        "BEGIN",
+        f"SELECT FROM hot WHERE {_some(chance)} {how}",
+        f"UPDATE hot SET n = n + 1 WHERE {_some(chance)}",
+        "SELECT pg_sleep(0.05)",
+        chance.choice(("COMMIT", "ROLLBACK")),
+    ]
+
+
+def _numbered(_: Any, chance: random.Random) -> Sequence[str]:
+    return chance.choice(
+        (
+            ["SELECT nextval('ledger_id_seq') FROM generate_series(1, 40)"],
+            ["INSERT INTO ledger (id, amount) SELECT nextval('quiet_id_seq') + 10^8, 1"],
+            ["ALTER SEQUENCE quiet_id_seq INCREMENT 2", "ALTER SEQUENCE quiet_id_seq INCREMENT 1"],
+        )
+    )
+
+
+def _forgotten(_: Any, __: random.Random) -> Sequence[str]:
+    return ["SELECT pg_stat_reset()", "SELECT pg_stat_reset_shared('bgwriter')"]
+
+
+def _large(_: Any, chance: random.Random) -> Sequence[str]:
+    number = 700_000 + chance.randrange(30)
+    return chance.choice(
+        (
+            [f"SELECT lo_from_bytea({number}, decode(repeat('ab', 3000), 'hex'))"],
+            [f"SELECT lo_put({number}, 100, 'changed')"],
+            [f"SELECT lo_unlink({number})"],
+        )
+    )
+
+
+def _nested(_: Any, chance: random.Random) -> Sequence[str]:
+    """Many sub-transactions, half of them undone."""
+    work = [
+        f"SAVEPOINT s{n}; INSERT INTO ledger (amount) VALUES ({n});"
+        + (f" ROLLBACK TO s{n}" if n % 2 else f" RELEASE s{n}")
+        for n in range(70)
+    ]
+    return ["BEGIN", *work, chance.choice(("COMMIT", "ROLLBACK"))]
 
 
 def _long(_: Any, chance: random.Random) -> Sequence[str]:
@@ -213,6 +261,11 @@ WORKS: tuple[Work, ...] = (
     _detached,
     _prepared,
     _asynchronous,
+    _locked,
+    _numbered,
+    _forgotten,
+    _large,
+    _nested,
     _long,
 )
 
@@ -241,6 +294,20 @@ def _write_on(
     chance = random.Random(seed)
     # Each session leans on a few kinds of work, so that they meet often.
     works = works or chance.sample(WORKS, 5)
+    while not stop.is_set():
+        try:
+            _write_until(source, database, works, chance, stop)
+        except psycopg2.Error:
+            stop.wait(RECONNECT_SECONDS)  # the source has crashed, or is about to
+
+
+def _write_until(
+    source: Source,
+    database: str,
+    works: Sequence[Work],
+    chance: random.Random,
+    stop: threading.Event,
+) -> None:
     with contextlib.closing(source.server.connect_as_admin(database)) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:

@@ -1,0 +1,153 @@
+"""``make campaign``: damage fresh copies in every way we know, verify each, and say what was seen.
+
+Exit status 0: every promise was kept. 1: one was broken. 2: nothing fits the options.
+"""
+
+import argparse
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+
+from campaign import report, under_load
+from campaign.damages import DAMAGES
+from campaign.report import Campaign
+from campaign.run import carried_out, chosen
+from campaign.specimen import prepared
+from campaign.trial import Outcome
+from local import guardian
+from local.postgres import Binaries, find_binaries
+
+EMBEDDED = "embedded"
+NONE = "none"
+CHECKSUMS = {"on": (True,), "off": (False,), "both": (True, False)}
+MEMORY = Path("/dev/shm")  # noqa: S108 -- for a folder that mkdtemp names
+ENOUGH_BYTES = 3 * 2**30
+PIPED_WIDTH = 200
+NOTHING_FITS = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what is asked for, and print it."""
+    options = _options(arguments)
+    width = None if sys.stdout.isatty() else PIPED_WIDTH
+    console = Console(file=sys.stdout, highlight=False, width=width)
+    if options.list:
+        return _list(console)
+    with _folder() as folder:
+        servers = [_binaries(folder, name) for name in options.postgres.split(",")]
+        kept = 0 if options.only == NONE else _damage(console, servers, folder, options)
+        if options.workloads and kept != NOTHING_FITS:
+            held = under_load.measure(
+                console, servers[0], folder, options.workloads, options.seed, options.jobs
+            )
+            kept = kept if held else 1
+    return kept
+
+
+def _damage(
+    console: Console, servers: Sequence[Binaries], folder: Path, options: argparse.Namespace
+) -> int:
+    campaigns: list[Campaign] = []
+    for binaries in servers:
+        damages = chosen(options.only, binaries.major)
+        if not damages:
+            console.print(f"no damage fits {options.only!r}; --list lists them")
+            return NOTHING_FITS
+        for checksums in CHECKSUMS[options.checksums]:
+            campaigns.append(_campaign(console, binaries, folder, options, checksums=checksums))
+    for campaign in campaigns:
+        console.print(report.matrix(campaign))
+    for campaign in campaigns:
+        for outcome in campaign.broken:
+            console.print(f"[red]{campaign.title}[/red] {escape(report.told(outcome))}")
+    console.print(report.totals(campaigns))
+    console.print(f"seed {options.seed}; all of it is in {_written(campaigns, options.reports)}")
+    return int(any(campaign.broken for campaign in campaigns))
+
+
+def _campaign(
+    console: Console,
+    binaries: Binaries,
+    folder: Path,
+    options: argparse.Namespace,
+    *,
+    checksums: bool,
+) -> Campaign:
+    damages = chosen(options.only, binaries.major)
+    place = Path(tempfile.mkdtemp(dir=folder)) / "specimen"
+    place.parent.chmod(0o755)
+    with (
+        Progress(console=console) as progress,
+        prepared(binaries, place, checksums=checksums) as specimen,
+    ):
+        task = progress.add_task(specimen.title, total=len(damages))
+
+        def tell(outcome: Outcome) -> None:
+            progress.advance(task)
+            if outcome.broken:
+                progress.console.print(escape(report.told(outcome)))
+
+        outcomes = carried_out(specimen, damages, options.jobs, options.seed, tell)
+        return Campaign(specimen.title, options.seed, outcomes)
+
+
+def _written(campaigns: Sequence[Campaign], folder: str) -> Path:
+    path = Path(folder) / "campaign.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report.document(campaigns), encoding="utf-8")
+    return path
+
+
+def _list(console: Console) -> int:
+    for damage in DAMAGES:
+        what = escape(damage.what)
+        console.print(f"{damage.family:16} {damage.name:32} {damage.expected:9} {what}")
+    return 0
+
+
+def _binaries(folder: Path, name: str) -> Binaries:
+    place = Path(tempfile.mkdtemp(dir=folder))
+    place.chmod(0o755)
+    return find_binaries(place, None if name == EMBEDDED else Path(name))
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """In memory where there is room; whatever becomes of this process, nothing is left of it."""
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
+    made = Path(tempfile.mkdtemp(prefix="tm-campaign-", dir=MEMORY if roomy else None))
+    made.chmod(0o755)
+    watcher = guardian.start(made)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        watcher.communicate()
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make campaign", description=__doc__)
+    parser.add_argument(
+        "--only", default="", help="damages or families, comma-separated patterns; none: no damage"
+    )
+    parser.add_argument("--checksums", choices=CHECKSUMS, default="both")
+    parser.add_argument(
+        "--postgres", default=EMBEDDED, help="bin folders, comma-separated; embedded is ours"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="copies at the same time")
+    parser.add_argument("--workloads", type=int, default=0, help="generated workloads besides")
+    parser.add_argument("--seed", type=int, default=1, help="of every choice")
+    parser.add_argument("--reports", default="reports", help="the folder that the JSON goes to")
+    parser.add_argument("--list", action="store_true", help="list the damages and end")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

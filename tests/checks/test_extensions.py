@@ -1,0 +1,105 @@
+"""A library that the restored engine lacks is found, whatever kind of functions it holds."""
+
+from collections.abc import Iterator
+
+import pytest
+from psycopg2 import sql
+
+from campaign.arena import Source, Taken, results_of, taken
+from lambdas.domain.request import BASELINE_NONE
+from lambdas.domain.units import Status
+from lambdas.domain.verdict import Result
+from tests.checks.sandwich import assert_failed
+
+pytestmark = pytest.mark.xdist_group("checks-logical")
+
+NAME = "extended"
+NOT_CALLED = {"amcheck", "dict_int", "pg_visibility", "pg_prewarm", "tsm_system_rows"}
+"""Of those below: their functions are for others than us, or need arguments that mean something."""
+
+WANTED = (
+    "hstore",
+    "pg_trgm",
+    "citext",
+    "ltree",
+    "cube",
+    "intarray",
+    "unaccent",
+    "btree_gin",
+    "btree_gist",
+    "bloom",
+    "postgres_fdw",
+    "dblink",
+    "tablefunc",
+    "pg_stat_statements",
+    "moddatetime",
+    "fuzzystrmatch",
+    "seg",
+    "isn",
+    "pgcrypto",
+    "uuid-ossp",
+    "vector",
+    "file_fdw",
+    "tcn",
+    "lo",
+    "earthdistance",
+    "dict_int",
+    "amcheck",
+    "pg_visibility",
+    "pg_prewarm",
+    "tsm_system_rows",
+    "plpgsql",
+)
+
+
+@pytest.fixture(scope="module")
+def found(source: Source) -> Iterator[Taken]:
+    source.run("postgres", f"CREATE DATABASE {NAME}")
+    try:
+        with source.server.admin(NAME) as cursor:
+            cursor.execute("CREATE SCHEMA elsewhere")
+            cursor.execute(
+                "SELECT name FROM pg_available_extensions WHERE name = ANY (%s)", [list(WANTED)]
+            )
+            for (name,) in cursor.fetchall():
+                statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA elsewhere CASCADE")
+                if name != "plpgsql":
+                    cursor.execute(statement.format(sql.Identifier(name)))
+        with taken(source, BASELINE_NONE) as copied:
+            yield copied
+    finally:
+        source.run("postgres", f"DROP DATABASE {NAME} WITH (FORCE)")
+
+
+def _results(found: Taken, copy: object) -> dict[str, Result]:
+    results = results_of(found.judged(copy), "extensions", NAME)  # type: ignore[arg-type]
+    return {subject.split(" ")[0]: result for subject, result in results.items()}
+
+
+def test_each_library_answers_to_an_ordinary_user(found: Taken) -> None:
+    with found.restored() as copy:
+        results = _results(found, copy)
+    bad = {name: r.findings for name, r in results.items() if r.status is Status.WRONG}
+    exempt = {name for name, result in results.items() if result.status is Status.EXEMPT}
+    assert not bad
+    assert exempt <= NOT_CALLED
+    assert len(results) >= 20
+
+
+def test_a_library_or_a_function_of_it_that_is_missing_is_found(found: Taken) -> None:
+    """But for our own tools', and an index method's: PostgreSQL 18 loads it to plan any join."""
+    with found.restored() as copy:
+        with copy.admin(NAME) as cursor:
+            cursor.execute(
+                "UPDATE pg_proc SET prosrc = CASE probin WHEN '$libdir/hstore' THEN 'gone_' ELSE ''"
+                " END || prosrc, probin = CASE probin WHEN '$libdir/hstore' THEN '' ELSE 'gone_'"
+                " END || probin WHERE probin IS NOT NULL AND oid >= 16384"
+                " AND probin !~ '(bloom|amcheck|pg_visibility|pg_prewarm)$'"
+            )
+        judgement = found.judged(copy)
+    results = results_of(judgement, "extensions", NAME)
+    kept = NOT_CALLED | {"bloom"}
+    called = {r.status for name, r in results.items() if name.split(" ")[0] not in kept}
+    assert called == {Status.WRONG}
+    assert_failed(judgement, NAME, "hstore", "lacks a function")
+    assert_failed(judgement, NAME, "gone_", "can't be loaded", "engine version")

@@ -1,0 +1,76 @@
+"""What a restored server carries on is told, and a prepared transaction that is lost is found."""
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from campaign.arena import Source, Taken, results_of, taken
+from lambdas.domain.units import Status
+from tests.checks.sandwich import assert_failed
+
+pytestmark = pytest.mark.xdist_group("checks-logical")
+
+NAME = "left_over"
+SETTINGS = {"max_prepared_transactions": "4", "wal_level": "logical"}
+
+_SETUP = (
+    "CREATE TABLE t (id int PRIMARY KEY, b int)",
+    "INSERT INTO t SELECT n, n FROM generate_series(1, 20) n",
+    "CREATE TABLE free (a int)",
+    'CREATE INDEX "half %s {}" ON t (b)',
+    "ALTER TABLE t ADD CONSTRAINT later CHECK (b < 5) NOT VALID",
+    "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    "CREATE TRIGGER off BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+    "ALTER TABLE t DISABLE TRIGGER off",
+    "CREATE MATERIALIZED VIEW bare AS SELECT 1 AS a WITH NO DATA",
+    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = '\"half %s {}\"'::regclass",
+)
+
+
+@pytest.fixture(scope="module")
+def found(source: Source) -> Iterator[Taken]:
+    source.run("postgres", f"CREATE DATABASE {NAME}")
+    try:
+        source.run(NAME, *_SETUP)
+        with contextlib.ExitStack() as held:
+            cursor = held.enter_context(source.server.admin(NAME))
+            cursor.execute("CREATE TEMP TABLE short AS SELECT 1")
+            yield held.enter_context(taken(source))
+    finally:
+        source.run("postgres", f"DROP DATABASE {NAME} WITH (FORCE)")
+
+
+def test_what_is_half_made_is_told_and_is_no_damage(found: Taken) -> None:
+    with found.restored(SETTINGS) as copy:
+        with copy.admin(NAME) as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("INSERT INTO free VALUES (1)")
+            cursor.execute("PREPARE TRANSACTION 'its name is data'")
+            cursor.execute("SELECT pg_create_physical_replication_slot('kept', true)")
+        judgement = found.judged(copy)
+    here = results_of(judgement, "leftovers", NAME)["half-made objects"]
+    server = results_of(judgement, "leftovers", "postgres")["prepared transactions and slots"]
+    assert (here.status, server.status) == (Status.OK, Status.OK)
+    for words in (
+        'index public."half %s {}" not used by queries',
+        "constraint public.t.later was never validated",
+        "table public.t 1 trigger is disabled",
+        "materialised view public.bare is not populated",
+        "temporary tables",
+    ):
+        assert any(words in note for note in here.notes), (words, here.notes)
+    assert any(f"of rdsadmin in {NAME}" in note for note in server.notes), server.notes
+    assert any("physical replication slot kept" in note for note in server.notes)
+    assert not any("its name is data" in note for note in server.notes)
+
+
+def test_a_prepared_transaction_that_is_lost_is_found(found: Taken) -> None:
+    """Both readings held it, the copy does not; one that ended meanwhile is in one reading only."""
+    both = {**found.before, "prepared": ["750", "751"]}
+    one = {**found.after, "prepared": ["750", "752"]}
+    lost = Taken(found.source, found.kind, both, one, found.data)
+    with lost.restored() as copy:
+        judgement = lost.judged(copy)
+    assert_failed(judgement, "the prepared transaction 750 of the source is not there")
+    assert len([text for text in judgement.reasons if "prepared" in text]) == 1

@@ -1,0 +1,227 @@
+"""Each row finds itself through each kind of index; what is wrong with one is found and named."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+from psycopg2 import sql
+
+from campaign.arena import Source, Statement, Taken
+from lambdas.adapters import postgres
+from lambdas.domain.units import Claim, Status
+from lambdas.verification import batch
+from tests.checks.physical import (
+    assert_wrong,
+    examined,
+    path_of,
+    prepared,
+    stale,
+    together,
+    zeroed,
+)
+
+DATABASE = "self_find"
+DIVIDES_BY_ZERO = 18
+"""The major version that plans with whatever the first page of a BRIN says, on Intel at least."""
+
+_EXTENSIONS = (
+    "btree_gist",
+    "btree_gin",
+    "pg_trgm",
+    "hstore",
+    "intarray",
+    "ltree",
+    "cube",
+    "seg",
+    "bloom",
+)
+_TABLE = """
+CREATE TABLE "od d%s" (
+  id int, n numeric, t text COLLATE "C", v varchar(40), a int[], ta text[], j jsonb, ts tsvector,
+  p point, b box, g polygon, c circle, r int4range, m int4multirange, ip inet, h hstore, l ltree,
+  cu cube, s seg, d date, low int, f float8, "k1" int, "we 'ird" text)
+"""
+_ROWS = """
+SELECT i, i / 7.0, 'text ' || md5(i::text), CASE WHEN i % 5 > 0 THEN 'v' || i % 50 END,
+       ARRAY[i % 10, i % 7, i],
+       CASE WHEN i % 11 = 0 THEN '{}' WHEN i % 13 > 0 THEN ARRAY['a' || i % 20, 'b''\\' || i] END,
+       jsonb_build_object('k', i % 10, 'list', jsonb_build_array(i, i % 3)),
+       to_tsvector('simple', 'word' || i % 30 || ' it''s C:\\foo' || i), point(i % 100, i / 100),
+       box(point(i, i), point(i + 5, i + 5)), polygon(box(point(i, i), point(i + 5, i + 9))),
+       circle(point(i, i), 3), CASE WHEN i % 9 = 0 THEN 'empty' ELSE int4range(i, i + 10) END,
+       int4multirange(int4range(i, i + 3)), ('10.' || i % 200 || '.0.1')::inet,
+       hstore('a' || i % 10, i::text), ('top.n' || i % 20 || '.m' || i)::ltree,
+       cube(ARRAY[i, i + 1.0]), (i || '..' || i + 3)::seg, date '2020-01-01' + i, i % 10,
+       CASE WHEN i % 50 = 0 THEN 'NaN' ELSE i * 1.5 END, i, 'X' || i % 100
+"""
+
+
+def rows(table: str, first: int, last: int) -> sql.Composable:
+    """Some of each type, with what is empty, missing or not a number among them."""
+    return sql.SQL(" ").join(
+        [
+            sql.SQL("INSERT INTO"),
+            sql.Identifier(table),
+            sql.SQL(_ROWS),
+            sql.SQL(f"FROM generate_series({first}, {last}) i"),
+        ]
+    )
+
+
+INDEXES = (
+    "hash (id)",
+    "hash (v)",
+    'hash (lower("we \'ird"))',
+    "gist (low, r)",
+    "gist (m)",
+    "gist (p)",
+    "gist (b)",
+    "gist (g)",
+    "gist (c)",
+    "gist (ip inet_ops)",
+    "gist (t gist_trgm_ops)",
+    "gist (h)",
+    "gist (l)",
+    "gist (cu)",
+    "gist (s)",
+    "gist (ts)",
+    "gist (a gist__int_ops)",
+    "gist (d) WHERE low > 3",
+    "gin (a)",
+    "gin (a gin__int_ops)",
+    "gin (low, ta, ts)",
+    "gin (j)",
+    "gin (j jsonb_path_ops)",
+    "gin (h)",
+    "gin (t gin_trgm_ops)",
+    "gin (to_tsvector('simple', t)) WHERE id < 200",
+    "spgist (p)",
+    "spgist (p kd_point_ops)",
+    "spgist (b)",
+    "spgist (t)",
+    "spgist (r)",
+    "spgist (ip)",
+    "brin (k1) WITH (pages_per_range = 2)",
+    "brin (d, n, r range_inclusion_ops)",
+    "brin (t text_bloom_ops)",
+    "brin (f float8_minmax_multi_ops)",
+    "brin (b)",
+    "bloom (id, t) WITH (length = 80)",
+)
+"""Each on a table of its own, so that no other index can serve."""
+
+_SETUP: tuple[Statement, ...] = (
+    *(f"CREATE EXTENSION {name}" for name in _EXTENSIONS),
+    _TABLE,
+    rows("od d%s", 1, 300),
+    'DELETE FROM "od d%s" WHERE id % 17 = 0',
+    *(
+        statement
+        for number, index in enumerate(INDEXES)
+        for statement in (
+            f'CREATE TABLE "t{number} %s" AS TABLE "od d%s"',
+            f'CREATE INDEX "i{number} %s" ON "t{number} %s" USING {index}',
+        )
+    ),
+    "CREATE TABLE served (id int PRIMARY KEY)",
+    "INSERT INTO served SELECT generate_series(1, 3000)",
+    "CREATE INDEX served_too ON served USING brin (id) WITH (pages_per_range = 1)",
+    "CREATE INDEX twin_a ON served USING hash (id)",
+    "CREATE INDEX twin_b ON served USING hash (id)",
+    "CREATE TABLE crowded (id int, t text)",
+    "INSERT INTO crowded SELECT i, 't' || i FROM generate_series(1, 2000) i",
+    "CREATE INDEX crowded_id ON crowded (id)",
+    "CREATE INDEX crowded_t ON crowded USING hash (t)",
+    "CREATE INDEX crowded_both ON crowded USING bloom (id, t)",
+    "ANALYZE crowded",
+    "CREATE FUNCTION mine(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN $1; END'",
+    "CREATE TABLE computed AS TABLE served",
+    "CREATE INDEX computed_mine ON computed USING hash (mine(id))",
+    "CREATE OR REPLACE FUNCTION mine(int) RETURNS int IMMUTABLE LANGUAGE plpgsql"
+    " AS 'BEGIN RETURN $1 / 0; END'",
+    "CREATE UNLOGGED TABLE fleeting (id int)",
+    "CREATE INDEX fleeting_id ON fleeting USING hash (id)",
+)
+STALE = {
+    "hash (id)": 0,
+    "gist (low, r)": 3,
+    "gin (a)": 18,
+    "spgist (p)": 26,
+    "brin (k1) WITH (pages_per_range = 2)": 32,
+}
+_REST = tuple(rows(f"t{number} %s", 301, 330) for number in STALE.values())
+
+Prepared = tuple[Taken, Mapping[str, bytes]]
+
+
+@pytest.fixture(scope="module")
+def copied(source: Source) -> Iterator[Prepared]:
+    with prepared(source, DATABASE, _SETUP, _REST) as found:
+        yield found
+
+
+def title(number: int) -> str:
+    return f'public."i{number} %s"'
+
+
+def test_each_row_finds_itself_through_each_kind_of_index(copied: Prepared) -> None:
+    """Where the planner prefers another index, nothing is claimed and nothing is wrong."""
+    with copied[0].restored() as copy:
+        found = examined(copied[0], copy, "self_find", DATABASE)
+    told = {name: r.findings + r.notes for name, r in found.items() if r.status is not Status.OK}
+    assert "unlogged" in told.pop("public.fleeting_id")[0]
+    (cause,) = told.pop("public.computed_mine")
+    assert "22012" in cause, "what the rows themselves give no answer to is no damage of the index"
+    assert found["public.computed_mine"].status is Status.UNMEASURED
+    ((name, why),) = told.items()
+    assert name in {"public.twin_a", "public.twin_b"}, told
+    assert "another way" in why[0]
+    assert all(r.claim is Claim.PROVEN for r in found.values() if r.status is Status.OK)
+    for number, index in enumerate(INDEXES):
+        looked_up = found[title(number)].measured["rows looked up"]
+        enough = 2 if index.startswith("brin") else 150
+        assert looked_up >= enough, (index, looked_up)
+    assert found["public.served_too"].measured["rows looked up"] > 20
+    assert found["public.crowded_both"].measured["rows looked up"] == 2000
+
+
+def test_an_index_that_lacks_rows_is_found_with_block_and_tuple(copied: Prepared) -> None:
+    """Stale files: every page of them reads well. So do pages of zeros.
+
+    The first page of a BRIN divides by zero then, which is no code of damaged data: it is wrong
+    since the rows themselves give no error.
+    """
+    taken, old = copied
+    brin, crowded = title(INDEXES.index("brin (b)")), "public.crowded_both"
+    damage = together(
+        *(
+            stale(path_of(taken.source, DATABASE, title(number)), old[f"i{number} %s"])
+            for number in STALE.values()
+        ),
+        zeroed(path_of(taken.source, DATABASE, brin), 0),
+        zeroed(path_of(taken.source, DATABASE, crowded), 1),
+    )
+    with taken.restored(damage=damage) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    wrong = {name for name, result in found.items() if result.status is Status.WRONG}
+    assert wrong - {brin} == {*(title(number) for number in STALE.values()), crowded}
+    of_brin = found[brin].findings + found[brin].notes
+    assert found[brin].status in {Status.WRONG, Status.UNMEASURED}, "older planners refuse it"
+    assert brin in of_brin[0]
+    if taken.source.server.binaries.major >= DIVIDES_BY_ZERO:
+        assert_wrong(found[brin], "same rows without this index gave no error")
+    assert_wrong(found[title(0)], "rows can't be found", "at block", "on the source")
+
+
+def test_a_page_that_hangs_the_server_is_a_finding(
+    copied: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One zeroed page of a GIN index puts a backend into a loop that heeds no time-out."""
+    monkeypatch.setattr(postgres, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(batch, "UNIT_SECONDS", 2)
+    taken, _ = copied
+    number = INDEXES.index("gin (t gin_trgm_ops)")
+    path = path_of(taken.source, DATABASE, title(number))
+    with taken.restored(damage=zeroed(path, 3)) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    assert found[title(number)].status is Status.WRONG, found[title(number)]
+    assert found[title(0)].status is Status.OK
