@@ -17,7 +17,7 @@ ifeq (drill,$(MAKECMDGOALS))
 MAKEFLAGS += -q
 endif
 
-.PHONY: help setup drill run-drill load bench-load synth build bootstrap deploy destroy snapshots test lint lock certificates clean
+.PHONY: help setup drill run-drill load bench-load bench-tables bench-verify synth build bootstrap deploy destroy snapshots test lint lock certificates clean
 
 help: ## list the targets
 	@echo 'RDS Time Machine: prove that an RDS for PostgreSQL database comes back.'; echo
@@ -35,6 +35,19 @@ help: ## list the targets
 	@echo; echo 'Options of make bench-load:'
 	@echo '  MIB=<number>   size of the data in MiB (192)'
 	@echo '  ROUNDS=<number> runs of every contender (9)'
+	@echo; echo 'Options of make bench-tables:'
+	@echo '  TABLES=<number> how many tables (5000)'
+	@echo; echo 'Options of make bench-verify:'
+	@echo '  MIB=<number>   size of the data in MiB, about (400)'
+	@echo '  ROUNDS=<number> runs of every contender (7)'
+	@echo; echo 'Options of make campaign:'
+	@echo '  ONLY=<names>   damages or families, parts of their names, with commas; none: none (all)'
+	@echo '  CHECKSUMS=<on> data checksums of the source: on, off or both (both)'
+	@echo '  POSTGRES=<bin> bin folders of other PostgreSQLs, with commas; embedded is ours (embedded)'
+	@echo '  JOBS=<number>  copies at the same time (2)'
+	@echo '  WORKLOADS=<n>  besides, n generated workloads during the sandwich (0)'
+	@echo '  SEED=<number>  of every choice (1)'
+	@echo '  LIST=1         list the damages'
 	@echo; echo 'Options of make synth, bootstrap, deploy and destroy:'
 	@echo '  CONTEXT=<file> a JSON file of settings, instead of those in cdk.json'
 	@echo '  ARGS=<options> more options of the CDK command line (deploy and destroy)'
@@ -68,6 +81,18 @@ load: $(VENV)/ready ## load a CSV on this machine into a real PostgreSQL
 bench-load: $(VENV)/ready ## measure the load of a CSV against the other ways to do it (some minutes)
 	@$(RUN) -m bench.load $(if $(MIB),--mib "$(MIB)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
 
+bench-tables: $(VENV)/ready ## a drill over 5,000 tables, and the plan of 10 TiB (some minutes)
+	@$(RUN) -m bench.tables $(if $(TABLES),--tables "$(TABLES)")
+
+bench-verify: $(VENV)/ready ## measure the count with its fingerprint against the other ways (some minutes)
+	@$(RUN) -m bench.verification $(if $(MIB),--mib "$(MIB)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
+
+campaign: $(VENV)/ready ## damage copies in hundreds of ways and verify each (an hour; see its options)
+	@$(RUN) -m campaign --only="$(ONLY)" $(if $(CHECKSUMS),--checksums="$(CHECKSUMS)") \
+	  $(if $(POSTGRES),--postgres="$(POSTGRES)") $(if $(JOBS),--jobs="$(JOBS)") \
+	  $(if $(WORKLOADS),--workloads="$(WORKLOADS)") $(if $(SEED),--seed="$(SEED)") \
+	  $(if $(filter-out 0,$(LIST)),--list)
+
 synth: $(VENV)/ready ## write the CloudFormation template into build/cdk.out; asks nobody anything
 	@rm -rf build/cdk.out
 	@CDK_OUTDIR=build/cdk.out $(RUN) app.py -c 'aws:cdk:bundling-stacks=[]' $(SETTINGS)
@@ -91,8 +116,9 @@ destroy: $(VENV)/ready ## take the deployment down; the evidence bucket stays
 snapshots: $(VENV)/ready ## list the snapshots that drills took in the AWS account of the environment
 	@$(RUN) -m ops.snapshots --source="$(SOURCE)" $(ARGS)
 
+# One more worker than cores: drills wait for their clocks.
 test: $(VENV)/ready lint ## lint, then run every test
-	@$(RUN) -m pytest -n auto --dist worksteal
+	@$(RUN) -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
 
 lint: $(VENV)/ready ## ruff and mypy
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
