@@ -17,7 +17,7 @@ ifeq (drill,$(MAKECMDGOALS))
 MAKEFLAGS += -q
 endif
 
-.PHONY: help setup drill run-drill load bench-load bench-tables bench-verify synth build bootstrap deploy destroy snapshots test lint lock certificates clean
+.PHONY: help setup drill run-drill load bench-load bench-tables bench-verify synth build bootstrap deploy destroy snapshots test test-all lint lock certificates clean
 
 help: ## list the targets
 	@echo 'RDS Time Machine: prove that an RDS for PostgreSQL database comes back.'; echo
@@ -117,8 +117,13 @@ snapshots: $(VENV)/ready ## list the snapshots that drills took in the AWS accou
 	@$(RUN) -m ops.snapshots --source="$(SOURCE)" $(ARGS)
 
 # One more worker than cores: drills wait for their clocks.
-test: $(VENV)/ready lint ## lint, then run every test
-	@$(RUN) -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
+PARALLEL = -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
+
+test: $(VENV)/ready lint ## lint, then run the tests, in less than ten minutes on two cores
+	@$(RUN) -m pytest $(PARALLEL) -m 'not thorough'
+
+test-all: $(VENV)/ready lint ## lint, then every test: those too that repeat another at length
+	@$(RUN) -m pytest $(PARALLEL)
 
 lint: $(VENV)/ready ## ruff and mypy
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy

@@ -132,6 +132,7 @@ def test_options_that_fit_nothing_are_told(capsys: pytest.CaptureFixture[str]) -
     assert main(["--only", "no-such-damage"]) == 2
 
 
+@pytest.mark.thorough
 def test_a_workload_raises_no_alarm_and_hides_no_damage(source: Source) -> None:
     database = "under_load"
     try:

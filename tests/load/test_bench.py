@@ -18,6 +18,7 @@ from lambdas.domain.csv_format import CsvFormat
 from lambdas.loading import header, infer
 
 
+@pytest.mark.thorough
 def test_the_bench_runs_every_contender_and_prints_every_goal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

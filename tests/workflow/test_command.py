@@ -124,7 +124,10 @@ def test_the_damages_can_be_listed(folder: Path) -> None:
     assert "flipped-byte" in done.stdout
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "kind",
+    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough), signal.SIGKILL],
+)
 @pytest.mark.parametrize("moment", ["the embedded cloud is up", "WaitForInstance"])
 def test_an_interruption_leaves_nothing(
     folder: Path, small: str, kind: signal.Signals, moment: str

@@ -38,6 +38,17 @@ KEEPING = [
 ]
 """What mode restore does instead of the teardown."""
 
+READING = (
+    "PlanDrill",
+    "CaptureBaseline",
+    "ReadSource",
+    "CheckSnapshot",
+    "CompleteBaseline",
+    "RereadSource",
+    "CheckInstance",
+)
+"""States that find what there was before them, and leave no more of it."""
+
 CALLS = [
     ("PlanDrill", "rds.DescribeDBInstances"),
     ("PlanDrill", "s3.PutObject"),
@@ -118,7 +129,15 @@ def break_state(cloud: Cloud, broken: str, times: int = 1_000_000) -> None:
     cloud.functions.before = before
 
 
-@pytest.mark.parametrize("state", [*(it for it in STATES if it not in TEARDOWN), "KeepInstance"])
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(it, marks=pytest.mark.thorough)
+        if it in READING or it in ("CreateSnapshot", "TagSnapshot")
+        else it
+        for it in [*(it for it in STATES if it not in TEARDOWN), "KeepInstance"]
+    ],
+)
 def test_a_state_that_always_fails_never_leaves_a_copy(cloud: Cloud, state: str) -> None:
     break_state(cloud, state)
     ending = cloud.run(drill_with(state))
@@ -164,7 +183,15 @@ def first_and_last_of_each() -> list[tuple[str, str]]:
     return [call for calls in made.values() for call in dict.fromkeys((calls[0], calls[-1]))]
 
 
-@pytest.mark.parametrize(("state", "operation"), first_and_last_of_each())
+@pytest.mark.parametrize(
+    ("state", "operation"),
+    [
+        call
+        if call in first_and_last_of_each()
+        else pytest.param(*call, marks=pytest.mark.thorough)
+        for call in CALLS
+    ],
+)
 def test_a_denied_call_never_leaves_a_copy(cloud: Cloud, state: str, operation: str) -> None:
     cloud.ledger.faults.append(Fault(operation, "AccessDenied", state=state))
     ending = cloud.run(drill_with(state))

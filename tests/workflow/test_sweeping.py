@@ -12,7 +12,7 @@ from local.calls import Fault
 from local.cloud import SOURCE, Cloud
 from tests.workflow.conftest import leftovers
 from tests.workflow.test_drill import report_of
-from tests.workflow.test_failures import STATES, source_is_unharmed
+from tests.workflow.test_failures import READING, STATES, source_is_unharmed
 
 DRILL = {"db_instance_id": SOURCE, "baseline": "exact"}
 BOUND_SECONDS = 30
@@ -83,19 +83,13 @@ def sweep_until_nothing_is_left(cloud: Cloud) -> list[dict[str, Any]]:
     return answers
 
 
-READING = (
-    "PlanDrill",
-    "CaptureBaseline",
-    "ReadSource",
-    "CheckSnapshot",
-    "CompleteBaseline",
-    "RereadSource",
-    "CheckInstance",
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(state, marks=pytest.mark.thorough) if state in READING else state
+        for state in STATES
+    ],
 )
-"""States that find what there was before them, and leave no more of it."""
-
-
-@pytest.mark.parametrize("state", [state for state in STATES if state not in READING])
 def test_an_execution_stopped_at_a_state_leaves_nothing_once_swept(
     cloud: Cloud, state: str
 ) -> None:
