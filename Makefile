@@ -17,7 +17,7 @@ ifeq (drill,$(MAKECMDGOALS))
 MAKEFLAGS += -q
 endif
 
-.PHONY: help setup drill run-drill load bench-load bench-tables bench-verify synth build bootstrap deploy destroy snapshots test test-all lint lock certificates clean
+.PHONY: help setup drill run-drill load bench-load bench-tables bench-verify campaign synth build bootstrap deploy destroy snapshots test test-all lint lock certificates clean
 
 help: ## list the targets
 	@echo 'RDS Time Machine: prove that an RDS for PostgreSQL database comes back.'; echo

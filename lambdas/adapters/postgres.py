@@ -90,11 +90,30 @@ class Session:
         database: str,
         statement_seconds: float,
         remaining: Callable[[], float] | None = None,
+        prepare: str | sql.Composable = "",
     ) -> None:
         self._connection = connection
         self._remaining = remaining
+        self._prepare = prepare
+        self._granted_seconds = statement_seconds
         self.database = database
         self.statement_seconds = statement_seconds
+
+    def prepare(self) -> None:
+        """Settle what the session's queries rely on."""
+        if self._prepare:
+            self.run(self._prepare, doing="preparing the session")
+
+    def renew(self) -> None:
+        """Make it as it was when it was new, for its next user.
+
+        Raises:
+            QueryFailed: a transaction is open.
+            DatabaseUnreachable: the connection was lost.
+        """
+        self.run("DISCARD ALL", doing="discarding what the last user has left")
+        self.statement_seconds = self._granted_seconds
+        self.prepare()
 
     def rows(
         self, query: str | sql.Composable, parameters: Sequence[Any] = (), *, doing: str
@@ -291,8 +310,8 @@ def connect(
         raise DatabaseUnreachable(f"no connection to the database {database}") from None
     try:
         connection.autocommit = True
-        session = Session(connection, database, statement_seconds, remaining)
-        session.run(prepare, doing="preparing the session")
+        session = Session(connection, database, statement_seconds, remaining, prepare)
+        session.prepare()
         yield session
     finally:
         connection.close()

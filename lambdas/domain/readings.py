@@ -6,7 +6,7 @@ second began after it ended. Only a rewrite moves rows: then the file's number i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 HASHES = 2**64
@@ -62,7 +62,7 @@ def source_unit_from(document: Mapping[str, Any]) -> SourceUnit:
 
 def to_document(unit: SourceUnit) -> dict[str, Any]:
     """For the evidence."""
-    return asdict(unit)
+    return dict(vars(unit))
 
 
 def batch_bytes(bytes_per_second: float) -> int:

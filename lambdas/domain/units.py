@@ -6,7 +6,7 @@ measure adds up, so the same bounds hold however it was cut.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -117,7 +117,7 @@ def measurement_from(document: Mapping[str, Any]) -> Measurement:
 
 def to_document(value: Unit | Measurement) -> dict[str, Any]:
     """For the evidence."""
-    return asdict(value)
+    return dict(vars(value))
 
 
 def block_ranges(

@@ -1,8 +1,9 @@
 """Measuring a batch of units, one after the other, within the function's time.
 
-A damaged page can hang or kill a backend, and a crash takes every connection along. So each unit
-has connections and a time-out of its own, and one that loses its connection is measured again: the
-server may have fallen over somebody else's unit. Lost twice, it is a finding.
+A damaged page can hang or kill a backend, and a crash takes every connection along. So no check
+shares a connection with another, each unit has a time-out of its own, and one that loses its
+connection is measured again: the server may have fallen over somebody else's unit. Lost twice, it
+is a finding.
 
 A damaged catalog also answers what no check can make sense of: NULL for a name, no row where there
 is always one. Such an answer costs its unit, which is then told as not measured, and no other.
@@ -10,14 +11,14 @@ is always one. Such an answer costs its unit, which is then told as not measured
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 
-from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.adapters.postgres import MAINTENANCE_DATABASE
 from lambdas.checks import CHECKS
 from lambdas.checks.shape import Bench, Check, Seen, Survey, SurveyedDatabase, failed
 from lambdas.domain.units import Measurement, Status, Unit
 from lambdas.errors import DatabaseUnreachable, QueryFailed
+from lambdas.verification.lender import Lender
 from lambdas.verification.nonsense import NONSENSE, told
 
 UNIT_SECONDS = 180
@@ -49,13 +50,14 @@ def measure_batch(
     units: Sequence[Unit], bench: Bench, seconds_left: SecondsLeft
 ) -> Iterator[Measurement]:
     """Measure each unit; the ones that no time is left for are told as unmeasured."""
-    for unit in units:
-        if unit.exempt:
-            yield Measurement(unit.id, Status.EXEMPT)
-        elif seconds_left() <= 0:
-            yield Measurement(unit.id, Status.UNMEASURED, notes=("out of time",))
-        else:
-            yield _measure(unit, bench, seconds_left)
+    with Lender(bench.session) as lender:
+        for unit in units:
+            if unit.exempt:
+                yield Measurement(unit.id, Status.EXEMPT)
+            elif seconds_left() <= 0:
+                yield Measurement(unit.id, Status.UNMEASURED, notes=("out of time",))
+            else:
+                yield _measure(unit, bench, lender, seconds_left)
 
 
 def unit_seconds(unit: Unit) -> float:
@@ -63,17 +65,17 @@ def unit_seconds(unit: Unit) -> float:
     return UNIT_SECONDS + unit.cost_bytes / SLOW_BYTES_PER_SECOND
 
 
-def _measure(unit: Unit, bench: Bench, seconds_left: SecondsLeft) -> Measurement:
+def _measure(unit: Unit, bench: Bench, lender: Lender, seconds_left: SecondsLeft) -> Measurement:
     began = time.monotonic()
-    measured = _of_the_survey(unit) or _tried(unit, bench, seconds_left)
+    measured = _of_the_survey(unit) or _tried(unit, bench, lender, seconds_left)
     return replace(measured, seconds=round(time.monotonic() - began, 3))
 
 
-def _tried(unit: Unit, bench: Bench, seconds_left: SecondsLeft) -> Measurement:
-    limited = replace(bench, session=_limited(bench.session, unit_seconds(unit)))
+def _tried(unit: Unit, bench: Bench, lender: Lender, seconds_left: SecondsLeft) -> Measurement:
+    lent = replace(bench, session=lender.lending(unit.check, unit_seconds(unit)))
     for loss in range(1, LOSSES + 1):
         try:
-            return CHECKS[unit.check].run(unit, limited)
+            return CHECKS[unit.check].run(unit, lent)
         except QueryFailed as error:
             return failed(unit, error)
         except NONSENSE as error:
@@ -83,19 +85,6 @@ def _tried(unit: Unit, bench: Bench, seconds_left: SecondsLeft) -> Measurement:
                 return failed(unit, error)
             last = f"{error} ({loss} times, and the server was there again)"
     return Measurement(unit.id, Status.WRONG, findings=(last,))
-
-
-def _limited(
-    connect: Callable[[str], AbstractContextManager[Session]], seconds: float
-) -> Callable[[str], AbstractContextManager[Session]]:
-    @contextmanager
-    def open_session(database: str) -> Iterator[Session]:
-        with connect(database) as session:
-            if seconds < session.statement_seconds:
-                session.limit_statements(seconds)
-            yield session
-
-    return open_session
 
 
 def _is_back(bench: Bench, seconds_left: SecondsLeft) -> bool:

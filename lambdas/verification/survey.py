@@ -1,7 +1,5 @@
 """What the copy holds, before anything is measured."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
@@ -9,10 +7,9 @@ from lambdas.checks import CHECKS, standing
 from lambdas.checks.shape import Look, Seen, SurveyedDatabase, is_damage
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 from lambdas.verification.access import grant_reading
+from lambdas.verification.lender import Connect, Lender
 from lambdas.verification.nonsense import NONSENSE, told
 from lambdas.verification.tools import install_tools
-
-Connect = Callable[[str], AbstractContextManager[Session]]
 
 _DATABASES = """
 SELECT datname, oid::bigint, datallowconn, datconnlimit
@@ -66,11 +63,11 @@ def _look_into(connect: Connect, database: SurveyedDatabase) -> SurveyedDatabase
         return replace(database, closed=str(error), damaged=is_damage(error))
     except NONSENSE as error:
         return replace(database, closed=told(error, f"surveying {database.name}"))
-    seen = _tools(connect, database.name) | {
-        check.name: _seen(connect, database.name, check.look)
-        for check in CHECKS.values()
-        if check.look is not None
-    }
+    seen = _tools(connect, database.name)
+    with Lender(connect) as lender:
+        for check in CHECKS.values():
+            if check.look is not None:
+                seen[check.name] = _seen(lender.lending("looks"), database.name, check.look)
     return replace(database, relations=relations, seen=seen)
 
 
@@ -87,7 +84,7 @@ def _tools(connect: Connect, database: str) -> dict[str, Seen]:
 
 
 def _seen(connect: Connect, database: str, look: Look) -> Seen:
-    """Each look has a connection of its own: what breaks one of them breaks no other."""
+    """What breaks one look breaks no other."""
     try:
         with connect(database) as session:
             return Seen(look(session))
