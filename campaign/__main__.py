@@ -13,9 +13,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 
-from campaign import report, under_load
+from campaign import progress, report, under_load
 from campaign.damages import DAMAGES
 from campaign.report import Campaign
 from campaign.run import carried_out, chosen
@@ -84,15 +83,12 @@ def _campaign(
     place = Path(tempfile.mkdtemp(dir=folder)) / "specimen"
     place.parent.chmod(0o755)
     with (
-        Progress(console=console) as progress,
         prepared(binaries, place, checksums=checksums) as specimen,
+        progress.shown(console, specimen.title, len(damages)) as step,
     ):
-        task = progress.add_task(specimen.title, total=len(damages))
 
         def tell(outcome: Outcome) -> None:
-            progress.advance(task)
-            if outcome.broken:
-                progress.console.print(escape(report.told(outcome)))
+            step([report.told(outcome)] if outcome.broken else [])
 
         outcomes = carried_out(specimen, damages, options.jobs, options.seed, tell)
         return Campaign(specimen.title, options.seed, outcomes)

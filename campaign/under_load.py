@@ -19,10 +19,8 @@ from pathlib import Path
 import psycopg2
 from psycopg2 import sql
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress
 
-from campaign import workload
+from campaign import progress, workload
 from campaign.arena import SETTINGS, Source, Taken, taken
 from campaign.pages import (
     LOWER_AT,
@@ -80,17 +78,18 @@ def measure(
     """Run the workloads, print the totals, return whether every promise was kept."""
     seeds = range(seed * 1000, seed * 1000 + workloads)
     found: list[Weathered] = []
-    with Progress(console=console) as progress, ThreadPoolExecutor(jobs) as pool:
-        task = progress.add_task("workloads", total=workloads)
+    with (
+        progress.shown(console, "workloads", workloads) as step,
+        ThreadPoolExecutor(jobs) as pool,
+    ):
         place = folder / "under-load"
         place.mkdir()
         place.chmod(0o755)
         futures = [pool.submit(weathered, binaries, place / str(s), s) for s in seeds]
         for future in as_completed(futures):
             found.append(future.result())
-            progress.advance(task)
-            for text in found[-1].alarms + found[-1].missed:
-                progress.console.print(escape(f"workload {found[-1].seed}: {text}"))
+            told = found[-1].alarms + found[-1].missed
+            step([f"workload {found[-1].seed}: {text}" for text in told])
     _print(console, found, seeds)
     return not any(each.alarms or each.missed for each in found)
 

@@ -15,6 +15,15 @@ NAME = "databases"
 
 ATTEMPTS = 3
 
+# A superuser's connections are counted, and never refused.
+_LIMITS = """
+SELECT has_database_privilege(d.oid, 'CONNECT'), d.datconnlimit,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity a
+         WHERE a.datid = d.oid AND a.backend_type = 'client backend')
+  FROM pg_catalog.pg_database d
+ WHERE d.datname = %s
+"""
+
 
 def plan(survey: Survey) -> Iterator[Unit]:
     """A unit for each database of the copy, and for each that only the baseline knows."""
@@ -75,18 +84,15 @@ def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurem
         return failed(unit, error)
     try:
         with bench.session(MAINTENANCE_DATABASE) as session:
-            allowed, limit = session.row(
-                "SELECT has_database_privilege(oid, 'CONNECT'), datconnlimit"
-                " FROM pg_catalog.pg_database WHERE datname = %s",
-                [unit.database],
-                doing="looking up the database",
+            allowed, limit, taken = session.row(
+                _LIMITS, [unit.database], doing="looking up the database"
             )
     except (DatabaseUnreachable, QueryFailed, IndexError):
         return failed(unit, error)
     why = ""
     if not allowed:
         why = "the copy's master user may not connect; grant CONNECT to the master user"
-    elif limit >= 0:
+    elif 0 <= limit <= taken:
         why = f"no connection; the database's connection limit is {limit:,}"
     elif unit.detail["refused"]:
         why = "no connection, and the source refused the reader too"

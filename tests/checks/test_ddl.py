@@ -5,6 +5,7 @@ Every scenario has a schema of its own, ``s_<name>``, and all share one sandwich
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -332,8 +333,11 @@ def test_ddl_elsewhere_does_not_excuse_what_is_missing(source: Source, database:
         "CREATE TABLE busy (a int)",
         "CREATE VIEW v AS SELECT a FROM quiet",
     )
-    change = lambda: source.run(database, "ALTER TABLE busy ADD b int", "CREATE VIEW w AS SELECT 1")  # noqa: E731
-    with taken(source, meanwhile=change) as found, found.restored() as copy:
+    change = ("ALTER TABLE busy ADD b int", "CREATE VIEW w AS SELECT 1")
+    with (
+        taken(source, meanwhile=partial(source.run, database, *change)) as found,
+        found.restored() as copy,
+    ):
         with copy.admin(database) as cursor:
             cursor.execute("DROP INDEX i")
             cursor.execute("DROP VIEW v")

@@ -41,7 +41,7 @@ class Damaged:
 @pytest.fixture(scope="module")
 def damaged(source: Source) -> Iterator[Damaged]:
     name = "damaged"
-    source.run("postgres", f"CREATE DATABASE {name}")
+    source.run("postgres", f"CREATE DATABASE {name} CONNECTION LIMIT 50")
     try:
         source.run(name, *_SETUP)
         with source.server.admin(name) as cursor:
