@@ -76,7 +76,7 @@ _FREE = {
     "cpu_operator_cost": "0",
     "cpu_index_tuple_cost": "0",
 }
-_LEANINGS: tuple[dict[str, str], ...] = (
+LEANINGS: tuple[dict[str, str], ...] = (
     {},
     # The descent of a B-tree costs operators, a hash index has none.
     {"cpu_operator_cost": "1000000"},
@@ -105,9 +105,9 @@ _REFUSED = (
 _OTHER_WAYS = {"Seq Scan", "Tid Scan", "Tid Range Scan"}
 
 _NO_EQUALITY = "42883"
-_NOT_UNDERSTOOD = "42"
+NOT_UNDERSTOOD = "42"
 """The class of what a statement may not or can't say: no privilege, no such function."""
-_NOT_OF_WHAT_IS_READ = ("08", "0A", "25", "28", "40", "53", "55", "57")
+NOT_OF_WHAT_IS_READ = ("08", "0A", "25", "28", "40", "53", "55", "57")
 """Classes of what the server lacks, does not do or was told to end."""
 
 
@@ -191,7 +191,7 @@ def _answer(session: Session, target: Target, query: Query) -> Found:
     try:
         return _first_that_is_understood(session, target, query)
     except QueryFailed as error:
-        if error.sqlstate.startswith(_NOT_UNDERSTOOD):
+        if error.sqlstate.startswith(NOT_UNDERSTOOD):
             return Found(missed=(f"{title}: its values can't be computed or compared: {error}",))
         if not _is_the_indexs_own(session, query, error, title):
             raise
@@ -200,7 +200,7 @@ def _answer(session: Session, target: Target, query: Query) -> Found:
 
 def _is_the_indexs_own(session: Session, query: Query, error: QueryFailed, title: str) -> bool:
     """Whether the same questions do well without it. What is damage anyway needs no asking."""
-    if is_damage(error) or error.sqlstate.startswith(_NOT_OF_WHAT_IS_READ):
+    if is_damage(error) or error.sqlstate.startswith(NOT_OF_WHAT_IS_READ):
         return False
     steer(session, {**_FORCED, **_BY_ADDRESS})
     try:
@@ -263,7 +263,7 @@ def _forced(session: Session, target: Target, query: sql.Composable) -> Mapping[
     """
     title = target.index.title
     plan: Mapping[str, Any] = {}
-    for leaning in _LEANINGS:
+    for leaning in LEANINGS:
         steer(session, {**_FORCED, **leaning})
         (explained,) = session.row(
             sql.SQL("EXPLAIN (FORMAT JSON, COSTS OFF) {}").format(query),

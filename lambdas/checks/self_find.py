@@ -1,6 +1,7 @@
 """Through each index that is no B-tree, each row of its table is found: GIN, GiST, BRIN, hash, …
 
-No other check looks into them; amcheck knows B-trees. How: :mod:`lambdas.checks.lookups`.
+No other check looks into them; amcheck knows B-trees. How: :mod:`lambdas.checks.lookups`. And what
+the index itself gives of the rows is right: :mod:`lambdas.checks.index_content`.
 """
 
 from collections.abc import Iterator
@@ -8,7 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from lambdas.adapters.postgres import Session
-from lambdas.checks import lookups
+from lambdas.checks import index_content, lookups
+from lambdas.checks.index_content import Compared
 from lambdas.checks.shape import Bench, Check, Survey
 from lambdas.checks.storage import StoredIndex, list_indexes, once
 from lambdas.domain.units import Claim, Measurement, Status, Unit
@@ -55,17 +57,21 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Look every row up; what could not be looked up is told, and claims nothing."""
+    index = StoredIndex(**unit.detail["index"])
     with bench.session(unit.database) as session:
-        found = lookups.find_each_row(session, StoredIndex(**unit.detail["index"]))
+        found = lookups.find_each_row(session, index)
+        given = Compared()
+        if not (found.findings or found.doubts or found.missed):
+            given = index_content.compare(session, index)
     measured = {"rows looked up": found.rows}
-    if found.findings:
-        findings = tuple(f"{text}; {ADVICE}" for text in found.findings)
-        return Measurement(unit.id, Status.WRONG, measured, findings, found.missed)
+    if findings := [*found.findings, *given.findings]:
+        told = tuple(f"{text}; {ADVICE}" for text in findings)
+        return Measurement(unit.id, Status.WRONG, measured, told, found.missed)
     if found.doubts:
         notes = found.doubts + found.missed
         return Measurement(unit.id, Status.UNMEASURED, measured, notes=notes)
     status = Status.EXEMPT if found.missed else Status.OK
-    return Measurement(unit.id, status, measured, notes=found.missed)
+    return Measurement(unit.id, status, measured, notes=found.missed + given.missed)
 
 
 def _why_exempt(index: StoredIndex) -> str:

@@ -1,15 +1,18 @@
 """Each row finds itself through each kind of index; what is wrong with one is found and named."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source, Statement, Taken
+from campaign.pages import PageFile, rows_in
 from lambdas.adapters import postgres
 from lambdas.domain.units import Claim, Status
 from lambdas.verification import batch
 from tests.checks.physical import (
+    Damage,
     assert_wrong,
     examined,
     path_of,
@@ -20,6 +23,7 @@ from tests.checks.physical import (
 )
 
 DATABASE = "self_find"
+TUPLE_HEADER_BYTES = 8
 DIVIDES_BY_ZERO = 18
 """The major version that plans with whatever the first page of a BRIN says, on Intel at least."""
 
@@ -38,7 +42,8 @@ _TABLE = """
 CREATE TABLE "od d%s" (
   id int, n numeric, t text COLLATE "C", v varchar(40), a int[], ta text[], j jsonb, ts tsvector,
   p point, b box, g polygon, c circle, r int4range, m int4multirange, ip inet, h hstore, l ltree,
-  cu cube, s seg, d date, low int, f float8, "k1" int, "we 'ird" text)
+  cu cube, s seg, d date, low int, f float8, "k1" int, "we 'ird" text,
+  ch char(8))
 """
 _ROWS = """
 SELECT i, i / 7.0, 'text ' || md5(i::text), CASE WHEN i % 5 > 0 THEN 'v' || i % 50 END,
@@ -51,7 +56,8 @@ SELECT i, i / 7.0, 'text ' || md5(i::text), CASE WHEN i % 5 > 0 THEN 'v' || i % 
        int4multirange(int4range(i, i + 3)), ('10.' || i % 200 || '.0.1')::inet,
        hstore('a' || i % 10, i::text), ('top.n' || i % 20 || '.m' || i)::ltree,
        cube(ARRAY[i, i + 1.0]), (i || '..' || i + 3)::seg, date '2020-01-01' + i, i % 10,
-       CASE WHEN i % 50 = 0 THEN 'NaN' ELSE i * 1.5 END, i, 'X' || i % 100
+       CASE WHEN i % 50 = 0 THEN 'NaN' ELSE i * 1.5 END, i, 'X' || i % 100,
+       CASE WHEN i % 8 > 0 THEN 'c' || i % 40 END
 """
 
 
@@ -106,6 +112,9 @@ INDEXES = (
     "brin (f float8_minmax_multi_ops)",
     "brin (b)",
     "bloom (id, t) WITH (length = 80)",
+    "gist (ch, n, t, d, v)",
+    "gist (r) INCLUDE (id, p, ch)",
+    "spgist (t) INCLUDE (ch, low) WHERE low > 3",
 )
 """Each on a table of its own, so that no other index can serve."""
 
@@ -180,6 +189,7 @@ def test_each_row_finds_itself_through_each_kind_of_index(copied: Prepared) -> N
         looked_up = found[title(number)].measured["rows looked up"]
         enough = 2 if index.startswith("brin") else 150
         assert looked_up >= enough, (index, looked_up)
+    assert found[title(INDEXES.index("gist (p)"))].notes == (), "its values were read"
     assert found["public.served_too"].measured["rows looked up"] > 20
     assert found["public.crowded_both"].measured["rows looked up"] == 2000
 
@@ -210,6 +220,29 @@ def test_an_index_that_lacks_rows_is_found_with_block_and_tuple(copied: Prepared
     if taken.source.server.binaries.major >= DIVIDES_BY_ZERO:
         assert_wrong(found[brin], "same rows without this index gave no error")
     assert_wrong(found[title(0)], "rows can't be found", "at block", "on the source")
+
+
+def other_end(path: str) -> Damage:
+    """What a leaf of a GiST index over points keeps besides the point that ``~=`` reads."""
+
+    def damage(data: Path) -> None:
+        pages = PageFile(data / path, sealed=True)
+        page = bytearray(pages.read(1))
+        page[rows_in(page)[3].at + TUPLE_HEADER_BYTES + 7] ^= 0x01
+        pages.write(1, bytes(page))
+
+    return damage
+
+
+def test_a_value_that_only_an_index_only_scan_gives_is_held_against_the_table(
+    copied: Prepared,
+) -> None:
+    taken, _ = copied
+    points = title(INDEXES.index("gist (p)"))
+    with taken.restored(damage=other_end(path_of(taken.source, DATABASE, points))) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    assert {name for name, r in found.items() if r.status is Status.WRONG} == {points}
+    assert_wrong(found[points], "other values of the column p", "REINDEX")
 
 
 def test_a_page_that_hangs_the_server_is_a_finding(
