@@ -25,9 +25,10 @@ from lambdas.domain.readings import SourceUnit
 from lambdas.domain.request import BASELINE_EXACT, BASELINE_NONE
 from lambdas.domain.units import measurement_from, to_document, unit_from
 from lambdas.domain.verdict import Judgement, Result, fold, judge
-from lambdas.verification.baseline import read_batch, survey_again, survey_source
+from lambdas.verification.baseline import survey_again, survey_source
 from lambdas.verification.batch import measure_batch, plan_units
 from lambdas.verification.readings import both_readings
+from lambdas.verification.source_reading import read_batch
 from lambdas.verification.survey import survey_copy
 from local.postgres import HOST, PostgresServer
 from local.rds import MASTER

@@ -98,3 +98,10 @@ def test_the_readme_lists_the_settings_with_their_meaning_and_default() -> None:
     for name, field in schema["properties"].items():
         if isinstance(field.get("default"), int):
             assert f"| `{field['default']}` |" in section, name
+
+
+def test_make_does_not_take_a_folder_for_a_target_that_is_made() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony is not None
+    assert set(phony[1].split()) == set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
