@@ -9,7 +9,6 @@ import contextlib
 import importlib
 import json
 import os
-import re
 import threading
 import time
 import traceback
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lambdas.domain.naming import handler_module
 from local.calls import enter_function
 
 TIMEOUT_SECONDS = 900
@@ -104,7 +104,7 @@ class Functions:
 
 def _of_state(arn: str) -> Function:
     state = arn.rpartition(":")[2]
-    return Function(arn, state, f"lambdas.handlers.{module_name(state)}.handler")
+    return Function(arn, state, f"lambdas.handlers.{handler_module(state)}.handler")
 
 
 def _handler(function: Function) -> Callable[[Any, Any], Any]:
@@ -143,11 +143,6 @@ def _environment(function: Function) -> Iterator[None]:
 
 def _settings() -> list[str]:
     return [name for name in os.environ if name.startswith(SETTINGS)]
-
-
-def module_name(state: str) -> str:
-    """``CreateSnapshot`` is handled in ``create_snapshot``."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", state).lower()
 
 
 def _as_document(error: Exception) -> dict[str, Any]:

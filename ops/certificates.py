@@ -103,11 +103,6 @@ def unpacked(archive: Path) -> str:
     return "".join(re.findall(r"'([^'\n]*)'", script)).replace("\\n", "\n")
 
 
-def covered_regions() -> frozenset[str]:
-    """The regions whose instances the shipped bundle proves genuine."""
-    return frozenset(a.region for a in authorities(BUNDLE.read_text(encoding="utf-8")))
-
-
 def authorities(text: str) -> list[Authority]:
     """Each certificate of an authority in a PEM text; others are no use to a client."""
     return [found for pem in _PEM.findall(text) for found in _read(pem)]

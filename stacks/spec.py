@@ -1,7 +1,8 @@
 """The functions as plain data: one for each task of a workflow, and the two beside them."""
 
-import re
 from dataclasses import dataclass
+
+from lambdas.domain.naming import handler_module
 
 QUICK_SECONDS = 80
 LONG_SECONDS = 900
@@ -33,7 +34,7 @@ class FunctionSpec:
     @property
     def module(self) -> str:
         """The handler's file in ``lambdas/handlers``, without its ending."""
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", self.name).lower()
+        return handler_module(self.name)
 
 
 WORKFLOW = (

@@ -18,13 +18,14 @@ where the copy's stands, or was behind the same number later.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg2 import sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.hidden_rows import seeing_all_rows
+from lambdas.checks.sequence_states import CHUNK, SEQUENCES, State, read_these, state_from
 from lambdas.checks.shape import Bench, Check, Survey, SurveyedDatabase, is_damage
 from lambdas.domain.units import Claim, Measurement, Status, Unit
 from lambdas.errors import QueryFailed
@@ -33,36 +34,9 @@ NAME = "sequences"
 SUBJECT = "sequences"
 
 LOGGED_AHEAD = 32
-CHUNK = 200
-"""Sequences read by one query, and compared by one unit."""
-
 LARGE_BYTES = 64 * 2**20
 """A column without an index in a table beyond it is a unit of its own."""
 
-NO_ROW = "its page is empty, so nextval fails: make it anew, from where the source's stands"
-RENAMED = "renamed or dropped at this moment"
-
-_SEQUENCES = """
-SELECT c.oid::bigint, n.nspname, c.relname,
-       quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       s.seqincrement, s.seqmin, s.seqmax, s.seqcycle, s.xmin::text
-  FROM pg_catalog.pg_sequence s
-  JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relpersistence = 'p'
- ORDER BY c.oid
-"""
-# The lock that reading takes keeps the file's number; a name may be another sequence's by now.
-_STATE = """
-SELECT tableoid::bigint, last_value, log_cnt, is_called,
-       coalesce(pg_catalog.pg_relation_filenode(tableoid), 0)::bigint FROM {}
-"""
-_SNAPSHOT = """
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
-       pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-"""
-# A snapshot does not show what runs with an id beyond the last that ended; its lock does.
-_RUNNING = "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'transactionid'"
 # A column that the sequence belongs to as an identity, or whose default is the next value and
 # nothing else; with the tables that hold its rows. Foreign partitions are on other servers.
 _USES = """
@@ -113,62 +87,10 @@ SELECT EXISTS (SELECT s.oid FROM pg_catalog.pg_subscription s
 """
 
 
-@dataclass(frozen=True)
-class State:
-    """A sequence as a reading holds it; ``version`` is that of its definition."""
-
-    name: str
-    last: int
-    ahead: int
-    called: bool
-    file: int
-    increment: int
-    low: int
-    high: int
-    cycle: bool
-    version: str
-
-    @property
-    def next(self) -> int:
-        """What ``nextval`` gives next, if nothing was taken ahead."""
-        return self.last + self.increment if self.called else self.last
-
-    def is_before(self, value: int, other: int) -> bool:
-        """Whether one value comes before another in the sequence's direction."""
-        return value < other if self.increment > 0 else value > other
-
-
-def read(session: Session) -> dict[str, Any]:
-    """What a reading holds: ``states``, ``begun`` and ``ended``.
-
-    ``states``: every sequence of the session's database, by number; its state, or why it is unread
-    and whether that is damage. ``begun``: the next transaction when it began, None if one with an
-    id ran then. ``ended``: likewise when it had ended.
-    """
-    doing = "reading the newest transaction"
-    oldest, begun = session.row(_SNAPSHOT, doing=doing)
-    states = _read_all(session)
-    (running,) = session.row(_RUNNING, doing="looking for running transactions")
-    _, ended = session.row(_SNAPSHOT, doing=doing)
-    return {
-        "states": states,
-        "begun": begun if oldest == begun else None,
-        "ended": None if running else ended,
-    }
-
-
-def _read_all(session: Session) -> dict[str, list[Any]]:
-    listed = session.rows(_SEQUENCES, doing=f"listing the sequences of {session.database}")
-    found: dict[str, list[Any]] = {}
-    for start in range(0, len(listed), CHUNK):
-        found |= _read_some(session, listed[start : start + CHUNK])
-    return found
-
-
 def look(session: Session) -> dict[str, Any]:
     """``sequences``: numbers and names; ``uses``: the columns with their tables."""
     doing = f"listing the sequences of {session.database}"
-    listed = session.rows(_SEQUENCES, doing=doing)
+    listed = session.rows(SEQUENCES, doing=doing)
     (subscribed,) = session.row(_SUBSCRIBED, doing=doing)
     uses: dict[str, dict[str, dict[str, Any]]] = {}
     for number, name, column, unique, *table in session.rows(_USES, doing=doing):
@@ -211,10 +133,10 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     with bench.session(unit.database) as session:
         # The greatest value is looked up in an index, whose own check says whether it is whole.
         session.run("SET enable_indexscan = on", doing="preparing the session")
-        states = _read_these(session, [oid for oid, _, _ in unit.detail["sequences"]])
+        states = read_these(session, [oid for oid, _, _ in unit.detail["sequences"]])
         for oid, name, uses in unit.detail["sequences"]:
             document = states.get(str(oid), ["it is gone", False])
-            state = _state(document)
+            state = state_from(document)
             if state is None:
                 (found.wrong if document[1] else found.undecided).append(f"{name}: {document[0]}")
                 continue
@@ -266,7 +188,7 @@ def _against(
     here: State, first: list[Any] | None, last: list[Any] | None, idle: bool, found: _Found
 ) -> _There:
     """Hold a sequence against the source, which was ``idle`` or not from reading to reading."""
-    before, after = (_state(document) if document else None for document in (first, last))
+    before, after = (state_from(document) if document else None for document in (first, last))
     if before is None or after is None:
         return _There(after)
     if before.version == after.version != here.version:
@@ -337,51 +259,6 @@ def _ends(session: Session, here: State, use: Mapping[str, Any]) -> list[int]:
             (end,) = session.row(query, doing=f"reading {use['name']}")
         ends += [] if end is None else [end]
     return ends
-
-
-def _read_some(session: Session, listed: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    """The states of some sequences; one by one where they can't all be read."""
-    names = [sql.Identifier(schema, name) for _, schema, name, *_ in listed]
-    query = sql.SQL(" UNION ALL ").join(sql.SQL(_STATE).format(name) for name in names)
-    doing = f"reading {listed[0][3]}" if len(listed) == 1 else "reading sequences"
-    try:
-        states = {row[0]: row[1:] for row in session.rows(query, doing=doing)}
-    except QueryFailed as error:
-        if len(listed) > 1:
-            parts = [_read_some(session, [one]) for one in listed]
-            return {oid: found for part in parts for oid, found in part.items()}
-        return {str(listed[0][0]): [str(error), is_damage(error)]}
-    without = [row for row in listed if row[0] not in states]
-    return _without_rows(session, without) | {
-        str(oid): [name, *states[oid], *definition]
-        for oid, _, _, name, *definition in listed
-        if oid in states
-    }
-
-
-def _without_rows(
-    session: Session, listed: Sequence[tuple[Any, ...]]
-) -> dict[str, list[str | bool]]:
-    """Why sequences gave no row of their own: their names are others' by now, or it is damage."""
-    if not listed:
-        return {}
-    doing = f"listing the sequences of {session.database}"
-    still = {row[0]: row for row in session.rows(_SEQUENCES, doing=doing)}
-    return {
-        str(row[0]): [NO_ROW, True] if still.get(row[0]) == row else [RENAMED, False]
-        for row in listed
-    }
-
-
-def _read_these(session: Session, oids: Sequence[int]) -> dict[str, list[Any]]:
-    wanted = set(oids)
-    listed = session.rows(_SEQUENCES, doing=f"listing the sequences of {session.database}")
-    some = [row for row in listed if row[0] in wanted]
-    return _read_some(session, some) if some else {}
-
-
-def _state(document: list[Any]) -> State | None:
-    return State(*document) if len(document) == len(fields(State)) else None
 
 
 def _reading(unit: Unit, reading: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Names that derive from the execution, so that a retried step finds what its first try made."""
+"""Names that derive from others, so that a retried step finds what its first try made."""
 
 import hashlib
 import re
@@ -8,8 +8,11 @@ INSTANCE_NAME_LENGTH = 63
 """RDS: 1 to 63 letters, digits, hyphens; a letter first; no hyphen last, nor two in a row."""
 
 INSTANCE_NAME_PATTERN = r"^[A-Za-z](?:-?[A-Za-z0-9])*$"
-SNAPSHOT_NAME_PATTERN = r"^(?:(?:rds|awsbackup):)?[A-Za-z](?:-?[A-Za-z0-9])*$"
-"""A manual snapshot's name, or an automated one's with the prefix that RDS gives it."""
+
+
+def handler_module(state: str) -> str:
+    """``CreateSnapshot`` is handled in ``lambdas/handlers/create_snapshot.py``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", state).lower()
 
 
 def drill_name(prefix: str, source: str, execution_arn: str, started_at: datetime) -> str:

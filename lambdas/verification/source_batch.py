@@ -12,7 +12,7 @@ from lambdas.domain.drill import drill_from
 from lambdas.domain.readings import source_unit_from
 from lambdas.observability import Event
 from lambdas.settings import from_environment
-from lambdas.verification.baseline import read_batch
+from lambdas.verification.source_reading import read_batch
 
 
 def read_once(event: Event, context: Any, document: Callable[[int], str]) -> dict[str, int]:

@@ -13,16 +13,9 @@ from lambdas.domain import documents
 from lambdas.domain.readings import LOST, REWRITTEN, SourceUnit
 from lambdas.domain.request import BASELINE_EXACT
 from lambdas.errors import DatabaseUnreachable
-from lambdas.verification.baseline import (
-    ANEW,
-    LOSSES,
-    Pace,
-    read_batch,
-    read_units,
-    survey_again,
-    survey_source,
-)
+from lambdas.verification.baseline import survey_again, survey_source
 from lambdas.verification.readings import both_readings
+from lambdas.verification.source_reading import ANEW, LOSSES, Pace, read_batch, read_units
 
 SLOW_BYTES_PER_SECOND = 2000
 """Makes ranges of 1 MiB and chunks of one block."""

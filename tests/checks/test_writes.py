@@ -13,7 +13,7 @@ from campaign.workload import writing
 from lambdas.checks import standing
 from lambdas.domain.units import Claim
 from lambdas.domain.verdict import Verdict
-from lambdas.verification import baseline
+from lambdas.verification import durable
 from tests.checks.sandwich import assert_failed, assert_not_failed
 
 RUNS = 5
@@ -61,7 +61,7 @@ def test_what_is_not_flushed_in_time_is_held_against_nothing(
     """The log's writer hangs over an asynchronous DELETE, and the snapshot does not hold it."""
     source.run(database, "CREATE TABLE t (id int)", "INSERT INTO t SELECT generate_series(1, 500)")
     source.run("postgres", "CHECKPOINT")
-    monkeypatch.setattr(baseline, "_STALL_SECONDS", 0.0)
+    monkeypatch.setattr(durable, "_STALL_SECONDS", 0.0)
     with source.server.admin() as cursor:
         cursor.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'")
         (writer,) = cursor.fetchone()
@@ -74,16 +74,16 @@ def test_what_is_not_flushed_in_time_is_held_against_nothing(
     source.run(database, "CREATE TABLE flushes ()")
     second = source.read(first=first)
 
-    assert first.head["gap"] == second.head["gap"] == baseline.NOT_DURABLE
+    assert first.head["gap"] == second.head["gap"] == durable.NOT_DURABLE
     batches = [found for name, found in first.found.items() if name.startswith("before/")]
-    assert all(baseline.NOT_DURABLE in str(found) for found in batches[0].values())
+    assert all(durable.NOT_DURABLE in str(found) for found in batches[0].values())
 
     with taken(source) as found, found.restored(last=True) as copy:
-        gap = {"gap": baseline.NOT_DURABLE}
+        gap = {"gap": durable.NOT_DURABLE}
         late = replace(found, before={**found.before, **gap}, after={**found.after, **gap})
         judgement = late.judged(copy)
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    unread = {result.check for result in judgement.results if baseline.NOT_DURABLE in str(result)}
+    unread = {result.check for result in judgement.results if durable.NOT_DURABLE in str(result)}
     assert unread >= {"catalog", "counts", "freshness"}
 
 

@@ -58,10 +58,14 @@ def test_it_can_be_used_and_holds_authorities_only() -> None:
         assert found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
 
 
+def covered_regions() -> set[str]:
+    return {a.region for a in authorities(TEXT)}
+
+
 def test_each_region_has_an_authority_of_each_kind() -> None:
     found = authorities(TEXT)
     kinds = {(a.region, a.name.split()[-2]) for a in found}
-    regions = certificates.covered_regions()
+    regions = covered_regions()
     assert len(regions) >= 27
     assert {"us-east-1", "eu-central-1", "eu-west-1", "ap-southeast-2", "sa-east-1"} <= regions
     assert kinds == {(region, kind) for region in regions for kind in KINDS}
@@ -70,7 +74,7 @@ def test_each_region_has_an_authority_of_each_kind() -> None:
 def test_the_readme_names_the_regions_that_are_covered() -> None:
     text = (BUNDLE.parent / "README.md").read_text(encoding="utf-8")
     section = text.split("**Regions**: ")[1].split(". The package")[0]
-    assert set(re.split(r",\s+", section)) == certificates.covered_regions()
+    assert set(re.split(r",\s+", section)) == covered_regions()
 
 
 def test_none_expires_within_400_days() -> None:
