@@ -4,11 +4,9 @@ Exit status 0: every promise was kept. 1: one was broken. 2: nothing fits the op
 """
 
 import argparse
-import contextlib
-import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -20,13 +18,12 @@ from campaign.report import Campaign
 from campaign.run import carried_out, chosen
 from campaign.specimen import prepared
 from campaign.trial import Outcome
-from local import guardian
+from local import memory
 from local.postgres import Binaries, find_binaries
 
 EMBEDDED = "embedded"
 NONE = "none"
 CHECKSUMS = {"on": (True,), "off": (False,), "both": (True, False)}
-MEMORY = Path("/dev/shm")  # noqa: S108 -- for a folder that mkdtemp names
 ENOUGH_BYTES = 3 * 2**30
 PIPED_WIDTH = 200
 NOTHING_FITS = 2
@@ -39,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(file=sys.stdout, highlight=False, width=width)
     if options.list:
         return _list(console)
-    with _folder() as folder:
+    with memory.folder("tm-campaign-", ENOUGH_BYTES) as folder:
         servers = [_binaries(folder, name) for name in options.postgres.split(",")]
         kept = 0 if options.only == NONE else _damage(console, servers, folder, options)
         if options.workloads and kept != NOTHING_FITS:
@@ -112,20 +109,6 @@ def _binaries(folder: Path, name: str) -> Binaries:
     place = Path(tempfile.mkdtemp(dir=folder))
     place.chmod(0o755)
     return find_binaries(place, None if name == EMBEDDED else Path(name))
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    """In memory where there is room; whatever becomes of this process, nothing is left of it."""
-    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES
-    made = Path(tempfile.mkdtemp(prefix="tm-campaign-", dir=MEMORY if roomy else None))
-    made.chmod(0o755)
-    watcher = guardian.start(made)
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-        watcher.communicate()
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

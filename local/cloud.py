@@ -233,7 +233,7 @@ def embedded_cloud(
         on_snapshot: called with the data folder of each snapshot taken, to damage it.
         folder: where its files go; a temporary one of its own by default.
     """
-    root = folder or Path(tempfile.mkdtemp(prefix="time-machine-", dir=_reachable_folder()))
+    root = folder or Path(tempfile.mkdtemp(prefix="time-machine-", dir=reachable_folder()))
     root.chmod(0o755)
     watcher = guardian.start(root)
     try:
@@ -280,7 +280,7 @@ def _ending(found: dict[str, Any]) -> Ending:
     )
 
 
-def _reachable_folder() -> Path:
+def reachable_folder() -> Path:
     """Where a temporary folder can be reached by the user that root's servers run as.
 
     Raises:

@@ -1,8 +1,6 @@
 """One source server for each test process; a database of its own for each test."""
 
 import secrets
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,11 +9,10 @@ from psycopg2 import sql
 
 from campaign import arena
 from campaign.arena import Source
-from local import guardian
+from local import memory
 from local.postgres import Binaries, PostgresServer, find_binaries
 from local.rds import _install_roles
 
-MEMORY = Path("/dev/shm")  # noqa: S108 -- for a folder that mkdtemp names
 ENOUGH_BYTES = 4 * 2**30
 
 MakeDatabase = Callable[..., str]
@@ -23,27 +20,11 @@ MakeDatabase = Callable[..., str]
 _DROP = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
 
 
-def _place() -> Path | None:
-    """Memory, where there is enough of it: a copy is more than a thousand small files."""
-    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
-        return MEMORY
-    return None
-
-
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    """A folder that PostgreSQL's own user may pass through, unlike pytest's.
-
-    Whatever becomes of this process, the servers in it are stopped and it is removed.
-    """
-    made = Path(tempfile.mkdtemp(prefix="tm-checks-", dir=_place()))
-    made.chmod(0o755)
-    watcher = guardian.start(made)
-    try:
+    """A folder that PostgreSQL's own user may pass through, unlike pytest's."""
+    with memory.folder("tm-checks-", ENOUGH_BYTES) as made:
         yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-        watcher.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,8 @@ def cloud(module_cloud: tuple[Cloud, Slot]) -> Iterator[Cloud]:
     while leftovers(found):
         time.sleep(0.02)
     found.rds.wait_until(SOURCE, "available")
+    for name in list(found.rds.database_snapshots):
+        found.rds.delete_db_snapshot(name)
 
 
 @pytest.fixture

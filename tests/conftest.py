@@ -1,0 +1,31 @@
+"""The temporary files of all tests lie in memory where there is enough of it.
+
+They are thousands of copies of small files; on a disk, most of the tests' time is their writing and
+removal. ``TMPDIR`` says where else.
+"""
+
+import contextlib
+import os
+import tempfile
+
+import pytest
+
+from local import memory
+
+ENOUGH_BYTES = 6 * 2**30
+
+_OPEN = pytest.StashKey[contextlib.ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Of the first process; those that it starts inherit it."""
+    config.stash[_OPEN] = contextlib.ExitStack()
+    if "TMPDIR" not in os.environ:
+        place = config.stash[_OPEN].enter_context(memory.folder("tm-tests-", ENOUGH_BYTES))
+        os.environ["TMPDIR"] = str(place)
+        tempfile.tempdir = None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Every server in it is stopped, and it is removed."""
+    config.stash[_OPEN].close()
