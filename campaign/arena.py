@@ -107,7 +107,7 @@ class Source:
             name, batch_name = documents.BASELINE_AFTER, documents.read_after
         found: dict[str, Any] = {name: head}
         for number, units in enumerate(work, start=1):
-            read = read_batch(connect, units, head["horizon"], 0, lambda: SECONDS)
+            read = read_batch(connect, units, head["horizon"], 0, lambda: JUDGING_SECONDS)
             found[batch_name(number)] = read
         return Reading(head, work, json.loads(json.dumps(found)))
 

@@ -13,8 +13,12 @@ STATEMENT_SECONDS = 600
 
 
 def source_sessions(
-    source: str, settings: Settings
+    source: str, settings: Settings, seconds: Callable[[], float]
 ) -> Callable[[str], AbstractContextManager[Session]]:
-    """Opens read-only sessions on the source's databases."""
+    """Opens read-only sessions on the source's databases.
+
+    Args:
+        seconds: what is left for work; no statement takes longer than that when it begins.
+    """
     server = server_of(Rds().instance(source), settings.source_secrets[source], settings)
-    return partial(connect, server, statement_seconds=STATEMENT_SECONDS)
+    return partial(connect, server, statement_seconds=STATEMENT_SECONDS, remaining=seconds)

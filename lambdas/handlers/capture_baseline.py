@@ -1,15 +1,17 @@
 """CaptureBaseline: survey the source just before the snapshot, and cut the reading into batches."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from lambdas.adapters.evidence import Evidence
 from lambdas.adapters.source import source_sessions
+from lambdas.budget import seconds_left_of
 from lambdas.domain import documents
 from lambdas.domain.drill import drill_from
-from lambdas.domain.readings import to_document
+from lambdas.domain.readings import SourceUnit, to_document
 from lambdas.observability import Event, logged
-from lambdas.settings import Settings, from_environment
+from lambdas.settings import from_environment
 from lambdas.verification.baseline import survey_source
 
 
@@ -20,8 +22,10 @@ def handler(event: Event, context: Any) -> Any:
     evidence = Evidence(settings.evidence_bucket, drill.evidence)
     head = evidence.find(documents.BASELINE_BEFORE)
     if head is None:
-        connect = source_sessions(drill.source, settings)
-        head = _survey(connect, drill.baseline, settings, evidence, context.aws_request_id)
+        seconds = seconds_left_of(drill, context)
+        connect = source_sessions(drill.source, settings, seconds)
+        survey = survey_source(connect, drill.baseline, settings.baseline_bytes_per_second, seconds)
+        head = _written(*survey, evidence, context.aws_request_id)
     return {
         "plan_bucket": settings.evidence_bucket,
         "plan_key": evidence.key(documents.source_plan(head["survey"])),
@@ -30,11 +34,13 @@ def handler(event: Event, context: Any) -> Any:
     }
 
 
-def _survey(
-    connect: Any, kind: str, settings: Settings, evidence: Evidence, survey: str
+def _written(
+    head: dict[str, Any],
+    batches: Sequence[Sequence[SourceUnit]],
+    evidence: Evidence,
+    survey: str,
 ) -> dict[str, Any]:
     """The head is written last, and once: a try that was given up can't change it later."""
-    head, batches = survey_source(connect, kind, settings.baseline_bytes_per_second)
     items = []
     for number, batch in enumerate(batches, start=1):
         work = {"horizon": head["horizon"], "units": [to_document(unit) for unit in batch]}

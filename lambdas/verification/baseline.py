@@ -4,6 +4,7 @@ One horizon holds for a whole drill; the first survey fixes it. What the survey 
 is read in batches, a few at a time, each of them once before the snapshot and once after it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -17,7 +18,12 @@ from lambdas.domain.units import RANGE_BYTES, batches, block_ranges
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 from lambdas.verification.durable import NOT_DURABLE, wait_until_durable
 from lambdas.verification.lender import Connect
-from lambdas.verification.source_reading import IDENTITY, RANGES_SINCE_MAJOR, gap_since
+from lambdas.verification.source_reading import (
+    IDENTITY,
+    RANGES_SINCE_MAJOR,
+    SecondsLeft,
+    gap_since,
+)
 from lambdas.verification.survey import list_databases
 
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -30,7 +36,10 @@ _OF_THE_SERVER: dict[str, Callable[[Session], Any]] = {
 
 
 def survey_source(
-    connect: Connect, kind: str, bytes_per_second: float = 0
+    connect: Connect,
+    kind: str,
+    bytes_per_second: float = 0,
+    seconds_left: SecondsLeft = lambda: math.inf,
 ) -> tuple[dict[str, Any], list[list[SourceUnit]]]:
     """The first survey: the horizon of the drill, what there is, and the work in batches.
 
@@ -38,6 +47,7 @@ def survey_source(
         connect: opens a session on a database of the source.
         kind: ``catalog`` or ``exact``.
         bytes_per_second: what a connection may read, 0 for no bound.
+        seconds_left: for the wait until what was seen is on the source's disk.
 
     Returns:
         The head of the first reading: ``horizon`` (a 64-bit transaction id), ``gap`` (why nothing
@@ -62,7 +72,7 @@ def survey_source(
     packed = batches(units, readings.batch_bytes(bytes_per_second))
     note_batches(head, packed)
     with connect(MAINTENANCE_DATABASE) as session:
-        head["gap"] = "" if wait_until_durable(session) else NOT_DURABLE
+        head["gap"] = "" if wait_until_durable(session, seconds_left) else NOT_DURABLE
     return head, packed
 
 

@@ -1,6 +1,7 @@
 """Whether what a reading saw has reached the source's disk, where a snapshot finds it."""
 
 import time
+from collections.abc import Callable
 
 from lambdas.adapters.postgres import Session
 
@@ -21,8 +22,8 @@ _STALL_SECONDS = 30.0
 """How long a log that is not flushed is waited for."""
 
 
-def wait_until_durable(session: Session) -> bool:
-    """Wait until what a reading saw has reached the disk; whether it has.
+def wait_until_durable(session: Session, seconds_left: Callable[[], float]) -> bool:
+    """Wait until what a reading saw has reached the disk; whether it has in the time that is left.
 
     With ``synchronous_commit = off`` a commit is visible before its WAL is flushed, and a snapshot
     taken in between would rightly not hold it. The WAL writer flushes such commits within three
@@ -34,11 +35,13 @@ def wait_until_durable(session: Session) -> bool:
     (delay_seconds,) = session.row(_WRITER_DELAY, doing="reading wal_writer_delay")
     (position,) = session.row(_WRITTEN, doing="reading the WAL position")
     promised = time.monotonic() + 3 * delay_seconds + _FLUSH_MARGIN_SECONDS
-    end = promised + _STALL_SECONDS
-    while (now := time.monotonic()) < end:
+    end = min(promised + _STALL_SECONDS, time.monotonic() + seconds_left())
+    while True:
+        now = time.monotonic()
         parameters = [position, position]
         flushed, pages = session.row(_FLUSHED, parameters, doing="reading the flushed WAL position")
         if flushed or (pages and now >= promised):
             return True
+        if now >= end:
+            return False
         time.sleep(_FLUSH_MARGIN_SECONDS / 4)
-    return False

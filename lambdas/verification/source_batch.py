@@ -30,12 +30,13 @@ def read_once(event: Event, context: Any, document: Callable[[int], str]) -> dic
     found = evidence.find(document(number))
     if found is None:
         work = evidence.read(documents.source_batch(event["batch"]["survey"], number))
+        seconds = seconds_left_of(drill, context)
         found = read_batch(
-            source_sessions(drill.source, settings),
+            source_sessions(drill.source, settings, seconds),
             [source_unit_from(unit) for unit in work["units"]],
             work["horizon"],
             settings.baseline_bytes_per_second,
-            seconds_left_of(drill, context),
+            seconds,
         )
         found = evidence.write_once(document(number), found)
     return {"batch": number, "units": len(found)}

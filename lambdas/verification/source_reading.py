@@ -18,11 +18,15 @@ from lambdas.observability import logger
 from lambdas.verification import write_counters
 from lambdas.verification.durable import NOT_DURABLE, wait_until_durable
 from lambdas.verification.lender import Connect
+from lambdas.verification.nonsense import NONSENSE, told
 
 SecondsLeft = Callable[[], float]
 
 CHUNK_STATEMENT_SECONDS = 300
 """How long a statement on the source may take, and its lock on a table may last."""
+
+CLOSING_SECONDS = 40
+"""What is left of a batch's time for the question whether what it saw is on the source's disk."""
 
 LOSSES = 2
 """Connections that may be lost in a batch, until the rest of it is left alone."""
@@ -120,6 +124,10 @@ def read_units(
                 losses += 1
                 unit = waiting.pop(0)
                 found[unit.id] = _unread(unit, str(error))
+            except (QueryFailed, *NONSENSE) as error:
+                why = str(error) if isinstance(error, QueryFailed) else told(error, database)
+                found |= {unit.id: _unread(unit, why) for unit in waiting}
+                waiting = []
         for unit in waiting:
             found[unit.id] = _unread(unit, "the connection to the source was lost before")
     return found
@@ -134,16 +142,30 @@ def read_batch(
 ) -> dict[str, dict[str, Any]]:
     """Read a batch, see :func:`read_units`; what it saw has reached the disk when this returns.
 
-    Where the log was not flushed in time, everything is unread.
+    Where that can't be said, everything is unread: the log was not flushed in time, or the server
+    is gone. It may have been ended by what was read, and nothing of that is read again.
     """
-    found = read_units(connect, units, horizon, Pace(bytes_per_second), seconds_left)
-    with connect(MAINTENANCE_DATABASE) as session:
-        if gap := gap_since(session, horizon):
-            for unit in units:
-                found[unit.id] = {"unread": gap} if unit.relation else found[unit.id]
-        if not wait_until_durable(session):
-            return {unit.id: _unread(unit, NOT_DURABLE) for unit in units}
+    pace = Pace(bytes_per_second)
+    found = read_units(connect, units, horizon, pace, lambda: seconds_left() - CLOSING_SECONDS)
+    try:
+        gap, durable = _closing(connect, horizon, seconds_left)
+    except (DatabaseUnreachable, QueryFailed) as error:
+        return {unit.id: {**_unread(unit, str(error)), **_why(found[unit.id])} for unit in units}
+    if not durable:
+        return {unit.id: _unread(unit, NOT_DURABLE) for unit in units}
+    if gap:
+        found |= {unit.id: {"unread": gap} for unit in units if unit.relation}
     return found
+
+
+def _closing(connect: Connect, horizon: int, seconds_left: SecondsLeft) -> tuple[str, bool]:
+    with connect(MAINTENANCE_DATABASE) as session:
+        return gap_since(session, horizon), wait_until_durable(session, seconds_left)
+
+
+def _why(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Why a unit was not read, if it was not."""
+    return {key: result[key] for key in ("unread", "closed") if result.get(key)}
 
 
 def gap_since(session: Session, horizon: int) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -140,8 +141,11 @@ class _Losing:
         self._connect = connect
         self.tries: list[str] = []
 
+    def __call__(self, database: str) -> AbstractContextManager[Session]:
+        return self._session(database)
+
     @contextlib.contextmanager
-    def __call__(self, database: str) -> Iterator[Session]:
+    def _session(self, database: str) -> Iterator[Session]:
         with self._connect(database) as session:
             rows = session.rows
 
@@ -184,6 +188,44 @@ def test_what_ends_the_server_is_not_tried_again_on_production(
     assert len(losing.tries) == len(set(losing.tries)) == LOSSES
     assert set(found) == {unit.id for unit in units}
     assert sum("unread" in result for result in found.values()) == 5
+
+
+class _Refusing(_Losing):
+    """As a server that recovers from the crash: it takes no connection any more."""
+
+    def __call__(self, database: str) -> AbstractContextManager[Session]:
+        if self.tries:
+            raise DatabaseUnreachable(f"no connection to the database {database}")
+        return super().__call__(database)
+
+
+def test_a_batch_that_ended_the_server_is_told_and_not_tried_again(
+    source: Source, database: str, connect: Connect
+) -> None:
+    source.run(database, "CREATE TABLE public.t (id int)", "CREATE TABLE public.u (id int)")
+    head, work = survey_source(connect, BASELINE_EXACT)
+    units = [unit for batch in work for unit in batch if unit.database == database]
+    refusing = _Refusing(connect)
+    found = read_batch(refusing, units, head["horizon"], 0, _left)
+    assert len(refusing.tries) == 1
+    assert set(found) == {unit.id for unit in units}
+    assert all(result.get("unread") or result.get("closed") for result in found.values())
+    assert any("the connection was lost" in str(result) for result in found.values())
+
+
+def test_a_database_that_answers_with_errors_is_unread_and_the_others_are_read(
+    source: Source, database: str, connect: Connect
+) -> None:
+    """Not even which database it is can be asked there."""
+    source.run(database, "CREATE TABLE public.t (id int)")
+    head, work = survey_source(connect, BASELINE_EXACT)
+    source.run(database, "REVOKE EXECUTE ON FUNCTION current_database() FROM PUBLIC")
+    units = [unit for batch in work for unit in batch]
+    found = read_batch(connect, units, head["horizon"], 0, _left)
+    assert set(found) == {unit.id for unit in units}
+    of_it = {unit.id for unit in units if unit.database == database}
+    assert all(found[key].get("unread") or found[key].get("closed") for key in of_it)
+    assert all("objects" in found[unit.id] for unit in units if unit.database == "postgres")
 
 
 def test_a_connection_keeps_to_its_speed() -> None:
