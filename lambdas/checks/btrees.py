@@ -8,7 +8,7 @@ Where it takes longer than a function has, which it can't be cut to, the rows of
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg2 import sql
 
@@ -118,20 +118,37 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     measured = {"indexes": len(indexes)}
     with bench.session(unit.database) as session:
         if functions and _may_be_sampled(indexes):
-            findings, notes = _in_time(session, unit.subject, indexes, functions)
+            found = _in_time(session, unit.subject, indexes, functions)
         else:
-            findings, notes = _examined(session, unit.subject, indexes, functions)
-    status = Status.WRONG if findings else Status.OK
-    claim = Claim.CONSISTENT if notes else None
-    told = tuple(dict.fromkeys(notes))
-    return Measurement(unit.id, status, measured, tuple(findings), told, claim=claim)
+            found = _examined(session, unit.subject, indexes, functions)
+    status = Status.WRONG if found.findings else Status.OK
+    if status is Status.OK and found.left_out == len(indexes):
+        status = Status.EXEMPT
+    claim = Claim.CONSISTENT if found.notes else None
+    told = tuple(dict.fromkeys(found.notes))
+    return Measurement(unit.id, status, measured, tuple(found.findings), told, claim=claim)
+
+
+class _Examined(NamedTuple):
+    """What was said of some indexes; ``left_out``: of how many nothing could be."""
+
+    findings: list[str]
+    notes: list[str]
+    left_out: int = 0
+
+    def and_of(self, other: "_Examined") -> "_Examined":
+        return _Examined(
+            self.findings + other.findings,
+            self.notes + other.notes,
+            self.left_out + other.left_out,
+        )
 
 
 def _examined(
     session: Session, subject: str, indexes: Sequence[StoredIndex], functions: Functions
-) -> tuple[list[str], list[str]]:
+) -> _Examined:
     if _all_sound(session, subject, indexes, functions):
-        return [], []
+        return _Examined([], [])
     return _one_by_one(session, indexes, functions)
 
 
@@ -143,7 +160,7 @@ def _may_be_sampled(indexes: Sequence[StoredIndex]) -> bool:
 
 def _in_time(
     session: Session, subject: str, indexes: Sequence[StoredIndex], functions: Functions
-) -> tuple[list[str], list[str]]:
+) -> _Examined:
     """A large index, alone in its unit. What amcheck leaves open, a sample's rows are asked."""
     (index,) = indexes
     seconds = session.statement_seconds
@@ -162,7 +179,7 @@ def _in_time(
         if found.doubts or not (found.findings or found.rows or index.of_toast):
             raise
     told = TOO_LARGE.format(index.title, waited, index.cost_bytes / 1e9)
-    return [f"{text}; {ADVICE}" for text in found.findings], [told, *found.missed]
+    return _Examined([f"{text}; {ADVICE}" for text in found.findings], [told, *found.notes])
 
 
 def _all_sound(
@@ -183,26 +200,21 @@ def _all_sound(
 
 def _one_by_one(
     session: Session, indexes: Sequence[StoredIndex], functions: Functions
-) -> tuple[list[str], list[str]]:
+) -> _Examined:
     """One that is damaged keeps no other from being looked at."""
-    findings: list[str] = []
-    notes: list[str] = [] if functions else [WITHOUT_TOOL]
+    found = _Examined([], [] if functions else [WITHOUT_TOOL])
     examine = _with_amcheck if functions else _with_lookups
     for index in indexes:
         try:
-            found, noted = examine(session, index, functions)
+            found = found.and_of(examine(session, index, functions))
         except QueryFailed as error:
             if not is_damage(error):
                 raise
-            findings.append(f"{error}; {ADVICE}")
-        else:
-            findings, notes = findings + found, notes + noted
-    return findings, notes
+            found.findings.append(f"{error}; {ADVICE}")
+    return found
 
 
-def _with_amcheck(
-    session: Session, index: StoredIndex, functions: Functions
-) -> tuple[list[str], list[str]]:
+def _with_amcheck(session: Session, index: StoredIndex, functions: Functions) -> _Examined:
     refused: QueryFailed | None = None
     for way in _WAYS:
         if not _may_go(functions, way) or _would_wait_again(refused, way):
@@ -214,11 +226,10 @@ def _with_amcheck(
                 raise
             refused = error
         else:
-            return [], [f"{index.title}: {way.weaker}"] if way.weaker else []
+            return _Examined([], [f"{index.title}: {way.weaker}"] if way.weaker else [])
     if refused is not None:
         raise refused
-    found, notes = _with_lookups(session, index, functions)
-    return found, [*notes, WITHOUT_TOOL]
+    return _with_lookups(session, index, functions).and_of(_Examined([], [WITHOUT_TOOL]))
 
 
 def _may_go(functions: Functions, way: _Way) -> bool:
@@ -235,11 +246,10 @@ def _call(
     session.run(statement, doing=f"checking {what}")
 
 
-def _with_lookups(
-    session: Session, index: StoredIndex, _functions: Functions
-) -> tuple[list[str], list[str]]:
+def _with_lookups(session: Session, index: StoredIndex, _functions: Functions) -> _Examined:
     found = lookups.find_each_row(session, index)
-    return [f"{text}; {ADVICE}" for text in found.findings], list(found.missed)
+    told = [f"{text}; {ADVICE}" for text in found.findings]
+    return _Examined(told, list(found.notes), int(found.is_nothing))
 
 
 def _would_wait_again(refused: QueryFailed | None, way: _Way) -> bool:

@@ -259,7 +259,9 @@ def _first_unread(session: Session, unit: Unit, read: _Read) -> str:
         middle = (low + high) // 2
         try:
             _read(session, unit, [_Read(read.oid, read.title, read.fork, low, middle)])
-        except QueryFailed:
+        except QueryFailed as error:
+            if not is_damage(error):
+                return f"one of the blocks {low:,} to {high:,}"
             high = middle
         else:
             low = middle + 1

@@ -7,6 +7,7 @@ Here is what needs no baseline, and says so when the pages can't be read at all.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from psycopg2 import sql
 
@@ -29,6 +30,11 @@ COMPARED = f"their content is compared under {PAGES}"
 
 PAGES_NUMBER = 2613
 """``pg_largeobject``'s own number, in every PostgreSQL."""
+
+TOO_MANY = (
+    "more pages than one query can sort in its time: whether one stands twice is left to the check"
+    " of their unique index"
+)
 
 NAMED = 10
 """Large objects that a finding names."""
@@ -103,8 +109,9 @@ def plan(survey: Survey) -> Iterator[Unit]:
             end_bytes = size_bytes if last is None else last * survey.block_bytes
             cost_bytes = max(0, end_bytes - first * survey.block_bytes)
             yield _unit(database.name, why, str(first), cost_bytes, detail)
-        if size_bytes <= RANGE_BYTES:
-            yield _unit(database.name, why, "objects", size_bytes, {"objects": objects})
+        whole = _unit(database.name, why, "objects", size_bytes, {"objects": objects})
+        large = size_bytes > RANGE_BYTES
+        yield replace(whole, cost_bytes=0, why=TOO_MANY, exempt=True) if large else whole
 
 
 def _why(survey: Survey, database: SurveyedDatabase) -> str:

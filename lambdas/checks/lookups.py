@@ -116,14 +116,16 @@ class Found:
     """What looking up came to.
 
     Attributes:
-        rows: how many were found through the index.
-        missed: why some were not looked up; none if all of them were.
+        rows: how many were looked up.
+        missed: why rows can't be looked up through this index, of its nature.
+        partly: why some that could be were not; a sample tells of the others too.
         doubts: why that may be the index's own fault.
     """
 
     rows: int = 0
     findings: tuple[str, ...] = ()
     missed: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
     def __add__(self, more: "Found") -> "Found":
@@ -131,8 +133,19 @@ class Found:
             self.rows + more.rows,
             self.findings + more.findings,
             self.missed + more.missed,
+            self.partly + more.partly,
             self.doubts + more.doubts,
         )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why not every row was looked up; none if every one was."""
+        return self.doubts + self.missed + self.partly
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether no row was looked up though there may be some."""
+        return not self.rows and bool(self.notes)
 
 
 def find_each_row(session: Session, index: StoredIndex) -> Found:
@@ -156,7 +169,8 @@ def find_each_row(session: Session, index: StoredIndex) -> Found:
                 break
     if target.is_whole:
         return found
-    return found + Found(missed=(f"{index.title}: {target.percent:.2f} % of the table's blocks",))
+    told = f"{index.title}: the rows of {target.percent:.2f} % of the table's blocks were looked up"
+    return found + Found(partly=(told,))
 
 
 def _describe(session: Session, index: StoredIndex) -> Target:
@@ -232,12 +246,12 @@ def _ask(session: Session, target: Target, query: sql.Composable) -> Found:
     if not _goes_through(plan, target.index.name):
         return Found(doubts=(f"{title}: {_REFUSED}",))
     looked, late, lost, first = session.row(query, doing=f"looking rows up through {title}")
-    missed = () if not late else (f"{title}: no time for {late:,} rows after {SECONDS} seconds",)
+    partly = () if not late else (f"{title}: no time for {late:,} rows after {SECONDS} seconds",)
     if not lost:
-        return Found(looked, (), missed)
+        return Found(looked, partly=partly)
     block, number = first.strip("()").split(",")
     where = f"(one is at block {block}, tuple {number})"
-    return Found(looked, (f"{lost:,} rows can't be found through {title} {where}",), missed)
+    return Found(looked, (f"{lost:,} rows can't be found through {title} {where}",), partly=partly)
 
 
 def steer(session: Session, settings: Mapping[str, str]) -> None:

@@ -61,17 +61,18 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     with bench.session(unit.database) as session:
         found = lookups.find_each_row(session, index)
         given = Compared()
-        if not (found.findings or found.doubts or found.missed):
+        if not (found.findings or found.notes):
             given = index_content.compare(session, index)
     measured = {"rows looked up": found.rows}
+    notes = found.notes + given.missed
     if findings := [*found.findings, *given.findings]:
         told = tuple(f"{text}; {ADVICE}" for text in findings)
-        return Measurement(unit.id, Status.WRONG, measured, told, found.missed)
-    if found.doubts:
-        notes = found.doubts + found.missed
+        return Measurement(unit.id, Status.WRONG, measured, told, notes)
+    if found.doubts or (found.partly and not found.rows):
         return Measurement(unit.id, Status.UNMEASURED, measured, notes=notes)
     status = Status.EXEMPT if found.missed else Status.OK
-    return Measurement(unit.id, status, measured, notes=found.missed + given.missed)
+    claim = Claim.CONSISTENT if notes else None
+    return Measurement(unit.id, status, measured, notes=notes, claim=claim)
 
 
 def _why_exempt(index: StoredIndex) -> str:

@@ -26,7 +26,8 @@ from psycopg2 import sql
 from lambdas.adapters.postgres import Session
 from lambdas.checks.hidden_rows import seeing_all_rows
 from lambdas.checks.sequence_states import CHUNK, SEQUENCES, State, read_these, state_from
-from lambdas.checks.shape import Bench, Check, Survey, SurveyedDatabase, is_damage
+from lambdas.checks.shape import OUT_OF_TIME, Bench, Check, Survey, SurveyedDatabase, is_damage
+from lambdas.checks.storage import GROUP_BYTES
 from lambdas.domain.units import Claim, Measurement, Status, Unit
 from lambdas.errors import QueryFailed
 
@@ -109,16 +110,17 @@ def plan(survey: Survey) -> Iterator[Unit]:
         if seen is None or seen.found is None:
             continue
         chunk: list[tuple[int, str, Any]] = []
-        number = 0
+        number = chunk_bytes = 0
         for oid, name in seen.found["sequences"]:
             uses = seen.found["uses"].get(str(oid), [])
             if sum(_cost(use) for use in uses) > LARGE_BYTES:
                 yield _unit(survey, database, name, [(oid, name, uses)])
                 continue
             chunk.append((oid, name, uses))
-            if len(chunk) == CHUNK:
+            chunk_bytes += sum(_cost(use) for use in uses)
+            if len(chunk) == CHUNK or chunk_bytes > GROUP_BYTES:
                 yield _unit(survey, database, SUBJECT, chunk, number)
-                chunk, number = [], number + 1
+                chunk, number, chunk_bytes = [], number + 1, 0
         if chunk:
             yield _unit(survey, database, SUBJECT, chunk, number)
 
@@ -219,7 +221,7 @@ def _is_read(
     try:
         ends = _ends(session, here, use)
     except QueryFailed as error:
-        if is_damage(error):
+        if is_damage(error) or error.sqlstate == OUT_OF_TIME:
             raise
         found.undecided.append(f"{here.name}: {error}")
         return False

@@ -20,7 +20,6 @@ from lambdas.verification.durable import NOT_DURABLE, wait_until_durable
 from lambdas.verification.lender import Connect
 from lambdas.verification.source_reading import (
     IDENTITY,
-    RANGES_SINCE_MAJOR,
     SecondsLeft,
     gap_since,
 )
@@ -141,11 +140,8 @@ def _cut(session: Session, name: str, number: int, bytes_per_second: float) -> I
     for relation in standing.relations(session):
         if standing.why_exempt(relation):
             continue
-        ranges: list[tuple[int, int | None]] = [(0, None)]
-        if session.server_major >= RANGES_SINCE_MAJOR:
-            ranges = list(block_ranges(relation.size_bytes, block_bytes, most))
         buckets = asdict(standing.buckets_for(relation.size_bytes, block_bytes))
-        for first, last in ranges:
+        for first, last in block_ranges(relation.size_bytes, block_bytes, most):
             end_bytes = relation.size_bytes if last is None else last * block_bytes
             cost_bytes = max(0, end_bytes - first * block_bytes)
             yield SourceUnit(name, number, relation.oid, cost_bytes, (first, last), buckets)

@@ -10,6 +10,7 @@ is always one. Such an answer costs its unit, which is then told as not measured
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 
@@ -29,13 +30,28 @@ LOSSES = 2
 RECOVERY_SECONDS = 60
 RECOVERY_STEP_SECONDS = 1
 
+ENDS_IT = (
+    "reading it, or what was read beside it, ends the server; look into the server's log, and do"
+    " not rely on this snapshot for it"
+)
+
 SecondsLeft = Callable[[], float]
 
 
 def plan_units(survey: Survey) -> list[Unit]:
     """The units of every check in the registry, and one for each look that saw nothing."""
     planned = [unit for check in CHECKS.values() for unit in _planned(check, survey)]
-    return planned + [unit for database in survey.databases for unit in _unseen(database)]
+    planned += [unit for database in survey.databases for unit in _unseen(database)]
+    return list(_told_apart(planned))
+
+
+def _told_apart(units: Sequence[Unit]) -> Iterator[Unit]:
+    """Two units with one id would be taken for one; a database's name may hold what ids are of."""
+    seen = Counter[str]()
+    for unit in units:
+        seen[unit.id] += 1
+        again = seen[unit.id] - 1
+        yield replace(unit, id=f"{unit.id}#{again}") if again else unit
 
 
 def _planned(check: Check, survey: Survey) -> Iterator[Unit]:
@@ -83,7 +99,7 @@ def _tried(unit: Unit, bench: Bench, lender: Lender, seconds_left: SecondsLeft) 
         except DatabaseUnreachable as error:
             if not error.lost or not _is_back(bench, seconds_left):
                 return failed(unit, error)
-            last = f"{error} ({loss} times, and the server was there again)"
+            last = f"{error} ({loss} times, and the server was there again): {ENDS_IT}"
     return Measurement(unit.id, Status.WRONG, findings=(last,))
 
 
@@ -94,7 +110,7 @@ def _is_back(bench: Bench, seconds_left: SecondsLeft) -> bool:
         try:
             with bench.session(MAINTENANCE_DATABASE):
                 return True
-        except DatabaseUnreachable:
+        except (DatabaseUnreachable, QueryFailed):
             time.sleep(RECOVERY_STEP_SECONDS)
     return False
 

@@ -31,9 +31,6 @@ CLOSING_SECONDS = 40
 LOSSES = 2
 """Connections that may be lost in a batch, until the rest of it is left alone."""
 
-RANGES_SINCE_MAJOR = 14
-"""PostgreSQL 14 brought the TID range scan; before it each range would read the whole table."""
-
 ANEW = "the database was made anew on the source"
 GAP = "too many transactions ran between the two readings"
 
@@ -265,8 +262,6 @@ def _chunks(
     each = readings.chunk_blocks(pace.bytes_per_second, block_bytes)
     first, last = unit.blocks
     end = blocks if last is None else last
-    if session.server_major < RANGES_SINCE_MAJOR:
-        each = max(1, end - first)
     while first + each < end:
         yield (first, first + each), each * block_bytes
         first += each

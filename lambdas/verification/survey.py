@@ -11,10 +11,11 @@ from lambdas.verification.lender import Connect, Lender
 from lambdas.verification.nonsense import NONSENSE, told
 from lambdas.verification.tools import install_tools
 
+# A template of somebody's own is a database like any other; from these two new ones are made only.
 _DATABASES = """
 SELECT datname, oid::bigint, datallowconn, datconnlimit
   FROM pg_catalog.pg_database
- WHERE NOT datistemplate AND datname <> 'rdsadmin'
+ WHERE datname NOT IN ('template0', 'template1', 'rdsadmin')
  ORDER BY datname
 """
 TOOLS_MADE = "tools"
@@ -25,7 +26,7 @@ _INTERRUPTED_DROP = -2
 
 
 def list_databases(session: Session) -> list[SurveyedDatabase]:
-    """Every database of the instance but templates and RDS's own."""
+    """Every database of the instance but PostgreSQL's two templates and RDS's own."""
     rows = session.rows(_DATABASES, doing="listing the databases")
     return [
         SurveyedDatabase(name, oid, exempt=_why_exempt(allowed, limit))

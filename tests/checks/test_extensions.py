@@ -17,6 +17,9 @@ NAME = "extended"
 NOT_CALLED = {"amcheck", "dict_int", "pg_visibility", "pg_prewarm", "tsm_system_rows"}
 """Of those below: their functions are for others than us, or need arguments that mean something."""
 
+COMPLAINS = {"lo", "moddatetime"}
+"""Their triggers refuse a call with the code that a library of another major version gives too."""
+
 WANTED = (
     "hstore",
     "pg_trgm",
@@ -82,7 +85,7 @@ def test_each_library_answers_to_an_ordinary_user(found: Taken) -> None:
     bad = {name: r.findings for name, r in results.items() if r.status is Status.WRONG}
     exempt = {name for name, result in results.items() if result.status is Status.EXEMPT}
     assert not bad
-    assert exempt <= NOT_CALLED
+    assert exempt <= NOT_CALLED | COMPLAINS
     assert len(results) >= 20
 
 

@@ -104,6 +104,21 @@ def test_a_database_of_another_encoding_is_passed(
     assert [result.claim for result in counted.values()] == [Claim.PROVEN]
 
 
+def test_a_template_of_ones_own_is_verified_like_any_database(
+    source: Source, make_database: MakeDatabase
+) -> None:
+    name = make_database("mould", "IS_TEMPLATE true")
+    source.run(name, "CREATE TABLE t (a int)", "INSERT INTO t SELECT generate_series(1, 100)")
+    try:
+        judgement = sandwich(source)
+    finally:
+        source.run("postgres", f"ALTER DATABASE {name} IS_TEMPLATE false")
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    counted = results_of(judgement, "counts", name)
+    assert [result.claim for result in counted.values()] == [Claim.PROVEN]
+
+
 def test_a_database_whose_names_are_no_text_is_not_measured(
     source: Source, make_database: MakeDatabase
 ) -> None:

@@ -37,3 +37,12 @@ def test_a_check_that_can_not_plan_is_a_unit_that_says_so_and_the_others_plan() 
     assert told.database == MAINTENANCE_DATABASE
     assert "KeyError at sequences.py:" in told.detail["unseen"]["unread"]
     assert any(unit.check == "databases" for unit in units)
+
+
+def test_units_keep_apart_whatever_a_database_is_called() -> None:
+    """The first is named as the second's unit for one of its objects would be."""
+    databases = [SurveyedDatabase(name, 7, closed="no") for name in ("shop", "shop", "shop/7")]
+
+    ids = [unit.id for unit in plan_units(Survey(databases, BASELINE_NONE))]
+
+    assert len(ids) == len(set(ids)) >= 3

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from lambdas.checks import constraints, forks, visibility
+from lambdas.checks import constraints, forks, large_objects, sequences, visibility
 from lambdas.checks.forks import StoredFile
 from lambdas.checks.shape import Relation, Seen, Survey, SurveyedDatabase, failed
 from lambdas.domain.request import BASELINE_NONE
@@ -28,6 +28,30 @@ def test_a_foreign_key_reads_the_tables_it_refers_to() -> None:
     survey = _survey("constraints", found, _relation(1, 10), _relation(2, 100), _relation(3, 1000))
     (unit,) = constraints.plan(survey)
     assert unit.cost_bytes == 2 * 10 + 2 * 100 + 1000
+
+
+def test_sequences_are_put_together_by_what_their_columns_cost_too() -> None:
+    """None is large alone, and no column has an index."""
+    half = 2**26 // 2
+    use = {"name": "c", "column": "c", "unique": True}
+    uses = {
+        str(n): [{**use, "tables": [["public", f"t{n}", half, None, False]]}] for n in range(100)
+    }
+    listed = [[n, f"public.s{n}"] for n in range(100)]
+    survey = _survey("sequences", {"sequences": listed, "uses": uses})
+    units = list(sequences.plan(survey))
+    assert sum(len(unit.detail["sequences"]) for unit in units) == 100
+    assert max(unit.cost_bytes for unit in units) <= GIB + half
+    assert len({unit.id for unit in units}) == len(units) > 2
+
+
+def test_pages_of_large_objects_beyond_one_query_are_said_to_be_left_out() -> None:
+    *ranges, whole = large_objects.plan(_survey("large objects", (9 * GIB, True, 5)))
+    assert [unit.exempt for unit in ranges] == [False] * 3
+    assert whole.exempt
+    assert "twice" in whole.why
+    *_, whole = large_objects.plan(_survey("large objects", (GIB, True, 5)))
+    assert not whole.exempt
 
 
 def test_the_ranges_of_a_large_file_cost_what_they_read() -> None:
