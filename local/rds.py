@@ -302,11 +302,15 @@ class EmbeddedRds(RDSBackend):
         """Remove the files too."""
         snapshot = self._snapshot(db_snapshot_identifier)
         refuse_snapshot_deletion(snapshot)
-        del self.database_snapshots[db_snapshot_identifier]
-        shutil.rmtree(snapshot.folder, ignore_errors=True)
+        self.drop_snapshot(db_snapshot_identifier)
         return snapshot
 
     # What the embedded cloud itself asks for
+
+    def drop_snapshot(self, name: str) -> None:
+        """Forget a snapshot with its files, whoever made it."""
+        snapshot = self.database_snapshots.pop(name)
+        shutil.rmtree(snapshot.folder, ignore_errors=True)
 
     def instance(self, name: str) -> EmbeddedInstance:
         """The instance with its server.

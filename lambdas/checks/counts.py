@@ -35,6 +35,8 @@ NAME = "counts"
 
 FINDINGS_SHOWN = 5
 
+ADVICE = "count the same blocks on the source; if its rows are right, take another snapshot"
+
 COLUMNS_CHANGED = "its columns were changed around the snapshot; its content is not compared"
 
 
@@ -78,7 +80,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         # Nothing of its content is compared, so the claim is that of rows without a counterpart.
         measured, notes = {**measured, YOUNGER: measured[ROWS]}, (COLUMNS_CHANGED,)
     differing = list(_differing(counted, bounds, first, buckets))
-    findings = _shown([text for _, text in differing])
+    findings = _shown([f"{text}; {ADVICE}" for _, text in differing])
     if findings and relation.oid == large_objects.PAGES_NUMBER:
         start, _ = differing[0]
         with bench.session(unit.database) as session:

@@ -15,6 +15,8 @@ NAME = "databases"
 
 ATTEMPTS = 3
 
+ADVICE = "connect to it on the source; if it is there and answers, take another snapshot"
+
 # A superuser's connections are counted, and never refused.
 _LIMITS = """
 SELECT has_database_privilege(d.oid, 'CONNECT'), d.datconnlimit,
@@ -56,9 +58,9 @@ def plan(survey: Survey) -> Iterator[Unit]:
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Connect and read the list of relations."""
     if unit.detail.get("missing"):
-        return Measurement(unit.id, Status.WRONG, findings=("the database is missing on the copy",))
+        return Measurement(unit.id, Status.WRONG, findings=(f"missing on the copy; {ADVICE}",))
     if unit.detail.get("damaged"):
-        return Measurement(unit.id, Status.WRONG, findings=(unit.detail["closed"],))
+        return Measurement(unit.id, Status.WRONG, findings=(f"{unit.detail['closed']}; {ADVICE}",))
     for _ in range(ATTEMPTS):
         try:
             with bench.session(unit.database) as session:
@@ -98,8 +100,8 @@ def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurem
         why = "no connection, and the source refused the reader too"
     if why:
         return Measurement(unit.id, Status.UNMEASURED, notes=(why,))
-    finding = "can't be connected to, though the server takes the same login elsewhere"
-    return Measurement(unit.id, Status.WRONG, findings=(finding,))
+    told = "can't be connected to, though the server takes the same login elsewhere"
+    return Measurement(unit.id, Status.WRONG, findings=(f"{told}; {ADVICE}",))
 
 
 def _refused(databases: Mapping[str, Any], name: str) -> bool:

@@ -202,7 +202,7 @@ DAMAGES = {
         "DROP EXTENSION plpgsql CASCADE", ("extension plpgsql is missing",)
     ),
     "a database dropped": Damage(
-        f"DROP DATABASE {DATABASE}", (f"{DATABASE}: the database is missing",), "postgres"
+        f"DROP DATABASE {DATABASE}", (f"{DATABASE}: missing on the copy",), "postgres"
     ),
     "a role dropped": Damage("DROP ROLE tm_nobody", ("role tm_nobody is missing",), "postgres"),
     "a database altered": Damage(

@@ -72,7 +72,7 @@ def cloud(module_cloud: tuple[Cloud, Slot]) -> Iterator[Cloud]:
         time.sleep(0.02)
     found.rds.wait_until(SOURCE, "available")
     for name in list(found.rds.database_snapshots):
-        found.rds.delete_db_snapshot(name)
+        found.rds.drop_snapshot(name)
 
 
 @pytest.fixture

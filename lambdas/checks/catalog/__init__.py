@@ -16,6 +16,8 @@ __all__ = ["CHECK", "cluster_objects", "database_objects"]
 NAME = "catalog"
 
 CLUSTER = "roles and databases"
+ADVICE = "ask the source's catalog; if that one is right, take another snapshot"
+
 FINDINGS_SHOWN = 50
 
 _ROLES = "SELECT oid::bigint::text, quote_ident(rolname) FROM pg_catalog.pg_roles"
@@ -56,7 +58,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     found = list(catalog.differences(first, last, copied, bench.before["horizon"]))
     findings = (
         *(_why_stray(*kind) for kind in sorted(catalog.stray(before, after, here).items())),
-        *_told([item for item in found if item.certain], names),
+        *(f"{told}; {ADVICE}" for told in _told([i for i in found if i.certain], names)),
     )
     undecided = _told([item for item in found if item.undecided], names)
     explained = _told([item for item in found if not item.certain and not item.undecided], names)
