@@ -45,7 +45,7 @@ help: ## list the targets
 	@echo '  CHECKSUMS=<on> data checksums of the source: on, off or both (both)'
 	@echo '  POSTGRES=<bin> bin folders of other PostgreSQLs, with commas; embedded is ours (embedded)'
 	@echo '  JOBS=<number>  copies at the same time (2)'
-	@echo '  WORKLOADS=<n>  besides, n generated workloads during the sandwich (0)'
+	@echo '  WORKLOADS=<n>  besides, n generated workloads during the drill, on the first POSTGRES (0)'
 	@echo '  SEED=<number>  of every choice (1)'
 	@echo '  LIST=1         list the damages'
 	@echo; echo 'Options of make synth, bootstrap, deploy and destroy:'

@@ -121,7 +121,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--postgres", default=EMBEDDED, help="bin folders, comma-separated; embedded is ours"
     )
     parser.add_argument("--jobs", type=int, default=2, help="copies at the same time")
-    parser.add_argument("--workloads", type=int, default=0, help="generated workloads besides")
+    parser.add_argument(
+        "--workloads",
+        type=int,
+        default=0,
+        help="generated workloads besides, on the first PostgreSQL only",
+    )
     parser.add_argument("--seed", type=int, default=1, help="of every choice")
     parser.add_argument("--reports", default="reports", help="the folder that the JSON goes to")
     parser.add_argument("--list", action="store_true", help="list the damages and end")

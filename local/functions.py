@@ -19,8 +19,10 @@ from typing import Any
 
 from lambdas.domain.naming import handler_module
 from local.calls import enter_function
+from stacks.spec import BESIDE, LOAD, WORKFLOW
 
 TIMEOUT_SECONDS = 900
+MEMORY_MIB = {spec.name: spec.memory_mib for spec in (*WORKFLOW, *LOAD, *BESIDE)}
 SETTINGS = "TM_"
 """How the variables begin that a deployment sets."""
 
@@ -34,6 +36,7 @@ class Function:
     Attributes:
         name: how hooks, invocations and the ledger of calls know it.
         handler: such as ``lambdas.handlers.plan_drill.handler``.
+        memory_mib: what it would be billed for.
         environment: its own variables; None for those of the process.
         role_arn: whom its calls are made as.
     """
@@ -41,8 +44,8 @@ class Function:
     arn: str
     name: str
     handler: str
+    memory_mib: int
     timeout_seconds: int = TIMEOUT_SECONDS
-    memory_mib: int = 512
     environment: Mapping[str, str] | None = None
     role_arn: str = ""
 
@@ -67,8 +70,8 @@ class Functions:
     """The functions by ARN.
 
     Attributes:
-        find: the function of an ARN; by default the ARN ends with the state's name, and all have
-            the environment of the process.
+        find: the function of an ARN; by default the ARN ends with the state's name, the memory is
+            the deployment's, and all have the environment of the process.
         before: called with the state and the event before each invocation; may raise, as a broken
             function would.
         invocations: state, event and answer of each finished invocation.
@@ -104,7 +107,8 @@ class Functions:
 
 def _of_state(arn: str) -> Function:
     state = arn.rpartition(":")[2]
-    return Function(arn, state, f"lambdas.handlers.{handler_module(state)}.handler")
+    handler = f"lambdas.handlers.{handler_module(state)}.handler"
+    return Function(arn, state, handler, MEMORY_MIB[state])
 
 
 def _handler(function: Function) -> Callable[[Any, Any], Any]:

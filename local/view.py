@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lambdas.domain import cost
+
 ROWS_SHOWN = 40
 
 _COLOURS = {"PASSED": "green", "FAILED": "red", "INCONCLUSIVE": "yellow"}
@@ -82,10 +84,12 @@ class LiveView:
 
 
 def show_report(console: Console, report: dict[str, Any]) -> None:
-    """The verdict table, the reasons and the durations."""
+    """The verdict table, the durations, what measuring cost, the verdict and its reasons."""
     if report["results"]:
         console.print(_results(report["results"]))
     console.print(_durations(report))
+    if told := cost.in_words(report["cost"]):
+        console.print(told, markup=False, soft_wrap=True)
     colour = _COLOURS[report["verdict"]]
     console.print(Text(report["headline"], style=f"bold {colour}"), soft_wrap=True)
     for reason in report["reasons"]:

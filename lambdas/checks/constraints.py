@@ -1,10 +1,15 @@
-"""Every constraint that is marked valid, asked of the rows themselves and never of an index.
+"""Every constraint that is marked valid, asked of the rows themselves.
 
 In one pass over a table its NOT NULL, CHECK and partition bounds; then a pass for each unique key,
-foreign key, exclusion and column of a domain. What is not marked valid is left to
-:mod:`lambdas.checks.leftovers`. A CHECK is asked again only if it must answer as it did: one that
-reads the clock, a setting or another table, or calls a function of the user's own, which may have
-been replaced since, is noted instead.
+foreign key, exclusion and column of a domain. An index answers for none of them but exclusions,
+whose rows may look each other up. What is not marked valid is left to
+:mod:`lambdas.checks.leftovers`.
+
+Noted instead of asked: a CHECK, or a domain, that need not answer as it did, since it reads the
+clock, a setting or another table, or calls a function of the user's own, which may have been
+replaced since; a unique key with an operator class that is not its type's default; a temporal
+foreign key; an exclusion over expressions, of a part of the rows, or of a table beyond
+:data:`lambdas.checks.constraint_rules.EXCLUSION_BYTES`.
 
 Rows that break a constraint are wrong whoever made them so: the source itself may, with triggers
 switched off. The finding says how to ask it.

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lambdas.domain import cost
 from lambdas.domain.naming import INSTANCE_NAME_LENGTH, INSTANCE_NAME_PATTERN
 from lambdas.domain.request import MODE_SNAPSHOT
 from lambdas.domain.verdict import Verdict
@@ -122,6 +123,8 @@ def _figures(report: Mapping[str, Any]) -> Iterator[str]:
     rto = report["rto_seconds"]
     restored = "not restored" if rto is None else f"restored in {_duration(rto)} (RTO)"
     yield f"Copy: {restored}, {report['totals']['rows']:,} rows verified."
+    if told := cost.in_words(report["cost"]):
+        yield told
 
 
 def _copy(report: Mapping[str, Any]) -> Iterator[str]:

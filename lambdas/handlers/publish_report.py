@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from lambdas.adapters.evidence import Evidence
 from lambdas.adapters.inventory import Inventory
 from lambdas.adapters.rds import Rds
-from lambdas.domain import documents, inventory, manifest, measures, notice
+from lambdas.domain import cost, documents, inventory, manifest, measures, notice
 from lambdas.domain.drill import Drill, drill_from, moment
 from lambdas.domain.failure import in_words
 from lambdas.domain.ownership import VERDICT
@@ -108,4 +108,5 @@ def render(report: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(report=report)
+    page = environment.get_template("report.html.j2")
+    return page.render(report=report, cost=cost.in_words(report["cost"]))

@@ -1,15 +1,20 @@
 """Whole drills that go well, and what they leave behind."""
 
+import io
 import json
 import time
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from lambdas.domain import cost
 from lambdas.domain.ownership import RESTORABLE, RESTORABLE_YES
 from local.calls import Fault
 from local.cloud import BUCKET, READER, SECURITY_GROUP, SOURCE, SUBNET_GROUP, Cloud
 from local.postgres import PostgresServer
+from local.view import show_report
+from stacks.spec import WORKFLOW
 from tests.workflow.conftest import count_orders, leftovers
 
 
@@ -267,10 +272,15 @@ def test_a_pass_that_could_not_look_at_the_last_one_is_no_pass(cloud: Cloud) -> 
 
 def test_the_verifier_tells_what_it_costs(cloud: Cloud) -> None:
     cloud.run({"db_instance_id": SOURCE, "baseline": "exact"})
-    cost = report_of(cloud)["cost"]
-    assert cost["functions"] >= 1
-    assert cost["bytes_read"] > 20000 * 20
-    assert cost["gb_seconds"] == pytest.approx(cost["seconds"] * 0.5, rel=0.01)
-    assert cost["lambda_usd"] > 0
+    report = report_of(cloud)
+    found = report["cost"]
+    assert found["batches"] >= 1
+    assert found["bytes_planned"] > 20000 * 20
+    (memory_mib,) = [spec.memory_mib for spec in WORKFLOW if spec.name == "VerifyBatch"]
+    assert found["gb_seconds"] == pytest.approx(found["seconds"] * memory_mib / 1024, rel=0.01)
+    assert found["lambda_usd"] > 0
     (page,) = [body for key, body in cloud.evidence().items() if key.endswith("report.html")]
-    assert "Cost of the verification" in page.decode()
+    assert cost.in_words(found) in page.decode()
+    screen = io.StringIO()
+    show_report(Console(file=screen, width=200), report)
+    assert cost.in_words(found) in screen.getvalue()

@@ -51,6 +51,21 @@ def test_a_passed_drill_is_told_in_a_few_lines(drill: Drill) -> None:
     assert (found.verdict, found.source) == ("PASSED", "orders")
 
 
+def test_what_measuring_cost_is_one_line(drill: Drill) -> None:
+    cost = {
+        "bytes_planned": 3 * 2**30,
+        "batches": 4,
+        "seconds": 80.0,
+        "gb_seconds": 80.0,
+        "lambda_usd": 0.001068,
+    }
+    report = {**_report(drill, Verdict.PASSED), "cost": cost}
+    lines = notice.of_report(report, PAGE).message.splitlines()
+    assert lines[2].startswith("Measuring the copy: 3.0 GiB ")
+    assert "$0.0011 in Lambda" in lines[2]
+    assert len(lines[2]) <= notice.LINE_LENGTH
+
+
 @pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.INCONCLUSIVE])
 def test_a_bad_drill_tells_three_reasons_and_what_to_do(drill: Drill, verdict: Verdict) -> None:
     found = notice.of_report(_report(drill, verdict, "one", "two", "three", "four", "five"), PAGE)
