@@ -1,6 +1,7 @@
 """Damage to rows and values: what a broken tool, a bad merge or a wrong copy leaves behind."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from campaign.damage import Damage, Expected
 from campaign.specimen import OTHER, OTHER_WORD, SHOP, Base
@@ -270,30 +271,60 @@ _STATES = (
     ),
 )
 
-_ADDED = tuple(
-    Damage(name, "unseen", what, statements=(statement,), expected=Expected.UNSEEN, since=since)
-    for name, what, statement, since in (
-        ("large-object-added", "there is a large object more", "SELECT lo_from_bytea(999, 'x')", 0),
-        ("database-added", "there is a database more", "CREATE DATABASE stranger", 0),
-        ("table-added", "there is a table more", "CREATE TABLE stranger (a int)", 0),
-        (
-            "sequence-ahead",
-            "a sequence has gone on: it loses numbers, as it does in any crash",
-            "SELECT nextval('invoice_numbers') FROM generate_series(1, 40)",
-            0,
-        ),
-        ("role-added", "there is a role more", "CREATE ROLE stranger LOGIN", 0),
-        ("membership-added", "a role is in another", "GRANT shop_owner TO auditor", 0),
-        (
-            "parameter-grant-added",
-            "a role may set a parameter",
-            "GRANT SET ON PARAMETER work_mem TO clerk",
-            15,
-        ),
-        ("row-added", "there is a row more", "INSERT INTO pairs VALUES (1, 'more')", 0),
-    )
+_AHEAD = Damage(
+    "sequence-ahead",
+    "unseen",
+    "a sequence has gone on: it loses numbers, as it does in any crash",
+    statements=("SELECT nextval('invoice_numbers') FROM generate_series(1, 40)",),
+    expected=Expected.UNSEEN,
 )
-"""By a young transaction: the source may have run it between the first reading and the copy."""
+
+_MORE = {
+    "large object": ("large object", "SELECT lo_from_bytea(999, 'x')"),
+    "database": ("stranger", "CREATE DATABASE stranger"),
+    "table": ("public.stranger", "CREATE TABLE stranger (a int)"),
+    "child": (
+        "public.stranger",
+        "CREATE TABLE stranger () INHERITS (people)",
+    ),
+    "role": ("role stranger", "CREATE ROLE stranger LOGIN"),
+    "membership": ("role auditor in role shop_owner", "GRANT shop_owner TO auditor"),
+    "parameter-grant": ("work_mem", "GRANT SET ON PARAMETER work_mem TO clerk"),
+    "row": ("public.pairs", "INSERT INTO pairs VALUES (1, 'more')"),
+    "doubled-rows": ("public.pairs", "INSERT INTO pairs SELECT * FROM pairs LIMIT 3"),
+    "trigger": (
+        "stranger",
+        "CREATE TRIGGER stranger BEFORE UPDATE ON pairs FOR EACH ROW EXECUTE FUNCTION touch()",
+    ),
+    "policy": ("stranger", "CREATE POLICY stranger ON pairs USING (true)"),
+    "rule": ("stranger", "CREATE RULE stranger AS ON INSERT TO pairs DO INSTEAD NOTHING"),
+    "function": ("stranger", "CREATE FUNCTION stranger() RETURNS int LANGUAGE sql RETURN 1"),
+}
+_SINCE = {"parameter-grant": 15}
+
+
+def _added() -> Iterator[Damage]:
+    """By a young transaction; a source that is at work may have run it before the copy."""
+    for name, (word, statement) in _MORE.items():
+        unseen = Damage(
+            f"{name}-added",
+            "unseen",
+            f"there is a {name} more",
+            statements=(statement,),
+            expected=Expected.UNSEEN,
+            since=_SINCE.get(name, 0),
+        )
+        yield unseen
+        yield replace(
+            unseen,
+            name=f"{name}-added-idle",
+            family="added",
+            what=f"{unseen.what}, and the source stood still meanwhile",
+            words=(word,),
+            base=Base.IDLE,
+            expected=Expected.FAILED,
+        )
+
 
 _FORGED = {
     "scale": ("a number has lost a zero: 1.50 is 1.5", "num = 1.5"),
@@ -338,4 +369,4 @@ def _forged() -> Iterator[Damage]:
         )
 
 
-DAMAGES = (*_ROWS, *_BESIDE_ROWS, *_STATES, *_ADDED, *_forged())
+DAMAGES = (*_ROWS, *_BESIDE_ROWS, *_STATES, _AHEAD, *_added(), *_forged())

@@ -9,16 +9,21 @@ neighbouring blocks, which keeps it sharp on a table that is being written. Wher
 of a bucket are the same in both readings, count and content, they must be the same on the copy. No
 tolerance is needed, and a quiet table is proven exactly. The content is a sum of hashes, made in
 the same pass (see :mod:`lambdas.checks.fingerprint`).
+
+Younger rows may come and go, but none is of a transaction that had not ended when the second
+reading began: on a source that stood still, that is any row that somebody added to the copy.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from lambdas.adapters.postgres import Session
 from lambdas.checks import large_objects
 from lambdas.checks.hidden_rows import see_all_rows
 from lambdas.checks.shape import Bench, Check, Relation, Survey, SurveyedDatabase
 from lambdas.checks.standing import (
+    BEYOND,
     ROWS,
     STANDING,
     YOUNGER,
@@ -28,12 +33,18 @@ from lambdas.checks.standing import (
     count_standing,
     why_exempt,
 )
+from lambdas.domain.catalog import meanwhile
 from lambdas.domain.request import BASELINE_EXACT
 from lambdas.domain.units import Claim, Measurement, Status, Unit, block_ranges
 
 NAME = "counts"
 
 FINDINGS_SHOWN = 5
+
+_LOGIN_TRIGGERS = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_event_trigger
+                WHERE evtevent = 'login' AND evtenabled <> 'D')
+"""
 
 ADVICE = "count the same blocks on the source; if its rows are right, take another snapshot"
 
@@ -71,22 +82,45 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             measured = count_all(session, relation, (first, last))
             return _uncompared(unit, measured)
         buckets = Buckets(**unit.detail["buckets"])
-        counted = count_standing(session, relation, unit.detail["horizon"], buckets, (first, last))
+        following, excused = unit.detail["beyond"] or (None, 0)
+        counted = count_standing(
+            session, relation, unit.detail["horizon"], buckets, (first, last), following
+        )
+        strange = _from_beyond(session, counted.sums.get(BEYOND, 0), excused)
     bounds = _inside(unit, bench, buckets)
-    measured = counted.sums
-    notes: tuple[str, ...] = ()
+    measured = {name: rows for name, rows in counted.sums.items() if rows or name != BEYOND}
+    notes = strange.notes
     if counted.columns != unit.detail["columns"]:
         bounds = [Bound(bound.low, bound.high) for bound in bounds]
         # Nothing of its content is compared, so the claim is that of rows without a counterpart.
-        measured, notes = {**measured, YOUNGER: measured[ROWS]}, (COLUMNS_CHANGED,)
+        measured, notes = {**measured, YOUNGER: measured[ROWS]}, (*notes, COLUMNS_CHANGED)
     differing = list(_differing(counted, bounds, first, buckets))
     findings = _shown([f"{text}; {ADVICE}" for _, text in differing])
     if findings and relation.oid == large_objects.PAGES_NUMBER:
         start, _ = differing[0]
         with bench.session(unit.database) as session:
             findings += large_objects.concerned(session, (start, start + buckets.blocks_each))
+    findings += strange.findings
     status = Status.WRONG if findings else Status.OK
     return Measurement(unit.id, status, measured, findings, notes)
+
+
+class _Strange(NamedTuple):
+    findings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _from_beyond(session: Session, rows: int, excused: int) -> _Strange:
+    """What to say of rows that were written after the snapshot; nobody but us works on a copy.
+
+    A trigger of the user's may write down its logins; no other is run by what the drill does there.
+    """
+    if rows <= excused:
+        return _Strange()
+    told = f"{rows:,} rows are of transactions that had not begun on the source after the snapshot"
+    if session.row(_LOGIN_TRIGGERS, doing="looking for login triggers")[0]:
+        return _Strange(notes=(f"{told}: a login trigger may have written them here",))
+    return _Strange((f"{told}; {ADVICE}",))
 
 
 def _uncompared(unit: Unit, measured: dict[str, int]) -> Measurement:
@@ -110,6 +144,8 @@ class _Bounded:
     """What the two readings say of a relation; ``why`` says why no more can be claimed.
 
     ``each`` bounds the standing rows of each bucket, empty where rows have moved between blocks.
+    ``beyond``: the first transaction that had not ended when the source was read last, and how many
+    rows may seem to be of later ones: frozen versions of another turn of the circle.
     """
 
     why: str
@@ -119,6 +155,7 @@ class _Bounded:
     each: Sequence[Bound] = ()
     columns: str = ""
     horizon: int | None = None
+    beyond: tuple[int, int] | None = None
     unread: bool = False
 
 
@@ -143,6 +180,7 @@ def _unit(
         detail["horizon"] = bounded.horizon
         detail["columns"] = bounded.columns
         detail["by_bucket"] = bool(bounded.each)
+        detail["beyond"] = bounded.beyond
     return Unit(
         id=f"{NAME}/{database}/{relation.oid}/{blocks[0]}",
         check=NAME,
@@ -174,7 +212,9 @@ def _bounded(survey: Survey, database: SurveyedDatabase, relation: Relation) -> 
         return _Bounded("the database was made anew on the source meanwhile")
     before = survey.before["databases"][database.name]["rows"][key]
     after = survey.after["databases"][database.name]["rows"][key]
-    return _compared(before, after, survey.before["horizon"])
+    compared = _compared(before, after, survey.before["horizon"])
+    following = meanwhile(survey.before, survey.after).next
+    return compared if following is None else replace(compared, beyond=(following, before[YOUNGER]))
 
 
 def _within(bounded: _Bounded, ranges: Sequence[tuple[int, int | None]]) -> _Bounded:

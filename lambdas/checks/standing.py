@@ -20,6 +20,8 @@ from lambdas.errors import QueryFailed
 ROWS = "rows"
 STANDING = "standing rows"
 YOUNGER = "younger rows"
+BEYOND = "rows from beyond"
+"""Of the younger ones, those of transactions that had not begun when the source was read last."""
 
 MIN_BUCKET_BLOCKS = 64
 MAX_BUCKETS = 1024
@@ -62,13 +64,15 @@ _YOUNGER = sql.SQL(
 
 # A scan of its own for each bucket: to sort the rows into buckets costs more than to hash them.
 _BY_BUCKET = sql.SQL("""
-SELECT b.number - 1, s.rows, s.standing, s.content
+SELECT b.number - 1, s.rows, s.standing, s.content, s.beyond
   FROM unnest({low}::tid[], {high}::tid[]) WITH ORDINALITY b (low, high, number),
-       LATERAL (SELECT count(*), count(r.hash), sum(r.hash)
-                  FROM (SELECT CASE WHEN NOT {younger} THEN {row} END
+       LATERAL (SELECT count(*), count(r.hash), sum(r.hash),
+                       count(*) FILTER (WHERE r.hash IS NULL AND {beyond})
+                  FROM (SELECT CASE WHEN NOT {younger} THEN {row} END, xmin
                           FROM ONLY {relation} WHERE ctid >= b.low AND ctid < b.high
-                        OFFSET 0) r (hash)) s (rows, standing, content)
+                        OFFSET 0) r (hash, version)) s (rows, standing, content, beyond)
 """)
+_BEYOND = sql.SQL("pg_catalog.age(r.version) <= (SELECT pg_catalog.age({}::xid))")
 _END_BLOCK = 2**32 - 1
 
 
@@ -141,7 +145,7 @@ class Counted:
     """A count of a range of blocks.
 
     Attributes:
-        sums: rows, standing rows and younger rows.
+        sums: rows, standing rows and younger rows, and those from beyond if asked for.
         standing: the standing rows of each bucket.
         hashes: the sum of their hashes, modulo 2**64.
         columns: a digest of what was hashed; sums of another digest can't be compared.
@@ -175,9 +179,13 @@ def held(session: Session, relation: Relation) -> Iterator[int]:
 def younger_than(horizon: int) -> sql.Composable:
     """The condition on ``xmin`` that :func:`~lambdas.domain.catalog.is_young` is in Python."""
     return _YOUNGER.format(
-        horizon=sql.Literal(str(horizon % TRANSACTION_CIRCLE)),
+        horizon=_xid(horizon),
         window=sql.Literal(YOUNG_WINDOW),
     )
+
+
+def _xid(transaction: int) -> sql.Composable:
+    return sql.Literal(str(transaction % TRANSACTION_CIRCLE))
 
 
 def count_standing(
@@ -186,12 +194,15 @@ def count_standing(
     horizon: int,
     buckets: Buckets,
     blocks: tuple[int, int | None] = (0, None),
+    beyond: int | None = None,
 ) -> Counted:
     """Count and hash a relation's own rows in one heap scan, the standing ones by bucket.
 
     Args:
         horizon: a 64-bit transaction id; versions older than it are standing.
         blocks: the half-open range of heap blocks; None as its end means all that follow.
+        beyond: a 64-bit transaction id; of the younger versions, those that are not older are
+            counted apart.
     """
     starts = [blocks[0], *buckets.starts(*blocks)]
     last = _END_BLOCK if blocks[1] is None else blocks[1]
@@ -200,17 +211,19 @@ def count_standing(
         low=_places(starts),
         high=_places([*starts[1:], last]),
         younger=younger_than(horizon),
+        beyond=sql.SQL("false") if beyond is None else _BEYOND.format(_xid(beyond)),
         row=row,
         relation=sql.Identifier(relation.schema, relation.table),
     )
     standing, hashes = [0] * len(starts), [0] * len(starts)
-    rows = 0
-    for bucket, all_rows, standing_rows, content in session.rows(
+    rows = strange = 0
+    for bucket, all_rows, standing_rows, content, beyond_rows in session.rows(
         query, doing=f"reading {relation.name}"
     ):
         standing[bucket], hashes[bucket] = standing_rows, int(content or 0) % MODULUS
-        rows += all_rows
+        rows, strange = rows + all_rows, strange + beyond_rows
     sums = {ROWS: rows, STANDING: sum(standing), YOUNGER: rows - sum(standing)}
+    sums |= {} if beyond is None else {BEYOND: strange}
     return Counted(sums, standing, hashes, session.digest(row))
 
 

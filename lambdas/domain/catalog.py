@@ -3,12 +3,14 @@
 A catalog row is a tuple version like any other, and a physical copy keeps its ``xmin``. An object
 whose rows are the same versions before and after the snapshot was not touched in between, so it
 must stand on the copy exactly as it was. One that was touched may stand there in either state, or
-not at all. One that the copy has and neither reading saw must be younger than the first reading.
+not at all. One that the copy has and neither reading saw must be younger than the first reading,
+and older than the second.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 TRANSACTION_CIRCLE = 2**32
 FIRST_TRANSACTION = 3
@@ -141,19 +143,48 @@ def is_young(version: int, horizon: int) -> bool:
     return (version - horizon) % TRANSACTION_CIRCLE < YOUNG_WINDOW
 
 
+@dataclass(frozen=True)
+class Meanwhile:
+    """What the readings say of the transactions on the source.
+
+    Attributes:
+        horizon: the oldest that was running before the first reading, 64 bits.
+        next: the first one that had not ended when the second reading began; None if unknown. The
+            copy was taken before, so whatever is visible there is of an older one.
+        idle: whether none ran from the first reading to the second.
+    """
+
+    horizon: int
+    next: int | None = None
+    idle: bool = False
+
+
+def meanwhile(before: Mapping[str, Any], after: Mapping[str, Any]) -> Meanwhile:
+    """The same out of the heads of the two readings.
+
+    A transaction that had begun before the first reading would be older than its next one. One that
+    began later has ended, and then the second reading's next one is beyond it, or it holds a lock.
+    """
+    first, last = before.get("transactions"), after.get("transactions")
+    if first is None or last is None:
+        return Meanwhile(before["horizon"])
+    idle = first["oldest"] == first["newest"] == last["newest"] and not last["running"]
+    return Meanwhile(before["horizon"], last["newest"], idle)
+
+
 def differences(
     before: Mapping[tuple[str, str], CatalogObject],
     after: Mapping[tuple[str, str], CatalogObject],
     copy: Mapping[tuple[str, str], CatalogObject],
-    horizon: int,
+    meanwhile: Meanwhile,
 ) -> Iterator[Difference]:
     """Every object of the copy that is not as the two readings say, sorted by kind and name.
 
     Args:
         before, after: the source's inventory before and after the snapshot.
         copy: the copy's.
-        horizon: the oldest transaction that was running before the first reading, 64 bits.
     """
+    turned = _versions_beyond(before.values(), meanwhile)
     numbers = {item.versions for item in copy.values() if item.numbered}
     for key in sorted({*before, *after, *copy}):
         first, last, here = before.get(key), after.get(key), copy.get(key)
@@ -162,7 +193,8 @@ def differences(
             continue
         same = first is not None and last is not None and first.versions == last.versions
         if first is None or not first.numbered or not same:
-            yield Difference(*key, what, certain=same or _is_old(first, last, here, horizon))
+            stray = not first and not last and _is_strange(here, meanwhile, turned)
+            yield Difference(*key, what, certain=same or stray)
         elif here is not None or first.versions in numbers:
             yield Difference(*key, what, certain=False, undecided=True)
         else:
@@ -180,15 +212,29 @@ def _difference(
     return "" if here.digest in known else "defined differently on the copy"
 
 
-def _is_old(
-    first: CatalogObject | None,
-    last: CatalogObject | None,
-    here: CatalogObject | None,
-    horizon: int,
-) -> bool:
-    """Whether it stands on the copy alone, and stood there before the first reading."""
-    if first or last or here is None or here.numbered or not here.versions:
+def _is_strange(here: CatalogObject | None, meanwhile: Meanwhile, turned: Collection[int]) -> bool:
+    """Whether what stands on the copy alone can't have been made on the source meanwhile."""
+    if here is None:
         return False
-    if here.versions.startswith(GATHERED):
-        return False
-    return not any(is_young(int(version), horizon) for version in here.versions.split(","))
+    if here.numbered or not here.versions or here.versions.startswith(GATHERED):
+        return meanwhile.idle
+    versions = _versions(here)
+    old = not any(is_young(version, meanwhile.horizon) for version in versions)
+    return old or any(v not in turned for v in versions if _is_beyond(v, meanwhile))
+
+
+def _versions_beyond(items: Iterable[CatalogObject], meanwhile: Meanwhile) -> set[int]:
+    """The versions of the source that only seem so new: frozen in another turn of the circle."""
+    return {
+        version for item in items for version in _versions(item) if _is_beyond(version, meanwhile)
+    }
+
+
+def _versions(item: CatalogObject) -> list[int]:
+    if item.numbered or not item.versions or item.versions.startswith(GATHERED):
+        return []
+    return [int(version) for version in item.versions.split(",")]
+
+
+def _is_beyond(version: int, meanwhile: Meanwhile) -> bool:
+    return meanwhile.next is not None and is_young(version, meanwhile.next)

@@ -26,6 +26,11 @@ from lambdas.verification.source_reading import (
 from lambdas.verification.survey import list_databases
 
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_TRANSACTIONS = """
+SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint,
+       (SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'transactionid')
+  FROM pg_current_snapshot() s
+"""
 _BLOCK_BYTES = "SELECT current_setting('block_size')::int"
 _OF_THE_SERVER: dict[str, Callable[[Session], Any]] = {
     "position": freshness.read,
@@ -50,7 +55,9 @@ def survey_source(
 
     Returns:
         The head of the first reading: ``horizon`` (a 64-bit transaction id), ``gap`` (why nothing
-        can be held against this reading, if so), ``cluster`` and per
+        can be held against this reading, if so), ``transactions`` (when it began: the ``oldest``
+        that was running, the ``newest`` that had ended and how many were ``running``, with the
+        next of both; 64-bit ids), ``cluster`` and per
         database ``oid`` and ``version`` (the ``xmin`` of its row), ``closed`` (why it can't be
         read, if so), ``batch`` (which one reads its catalog) and ``ranges`` (by the relation's oid,
         the batch and the first block of each of its ranges; in the order of the batches).
@@ -100,7 +107,9 @@ def survey_again(connect: Connect, first: Mapping[str, Any], lost: Sequence[int]
 
 
 def _head(session: Session, kind: str, horizon: int) -> dict[str, Any]:
-    head = {"kind": kind, "horizon": horizon, "gap": "", "databases": {}}
+    oldest, newest, running = session.row(_TRANSACTIONS, doing="reading the newest transaction")
+    head: dict[str, Any] = {"kind": kind, "horizon": horizon, "gap": "", "databases": {}}
+    head["transactions"] = {"oldest": oldest, "newest": newest, "running": running}
     head |= {name: read(session) for name, read in _OF_THE_SERVER.items()}
     return {**head, "cluster": {"objects": catalog.cluster_objects(session)}}
 

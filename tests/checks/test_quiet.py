@@ -10,6 +10,7 @@ from lambdas.domain.units import Claim, Status
 from lambdas.domain.verdict import Verdict
 from tests.checks import hostile
 from tests.checks.conftest import MakeDatabase
+from tests.checks.sandwich import assert_failed
 
 LOGIN_TRIGGERS = 17
 """The major version that brought them."""
@@ -248,3 +249,39 @@ def test_a_table_whose_row_security_nobody_escapes_is_not_measured(
 
     assert judgement.verdict is Verdict.INCONCLUSIVE, judgement.reasons
     assert any("public.forced" in text and "42501" in text for text in judgement.reasons)
+
+
+IDLE_AND_ADDED = "CREATE TABLE kept (a int)", "INSERT INTO kept VALUES (1)"
+
+
+def test_a_row_that_somebody_added_to_the_copy_of_a_quiet_source_is_found(
+    source: Source, database: str
+) -> None:
+    source.run(database, *IDLE_AND_ADDED)
+    with taken(source) as found, found.restored(last=True) as copy:
+        with copy.admin(database) as cursor:
+            cursor.execute("INSERT INTO kept VALUES (2)")
+        judgement = found.judged(copy)
+
+    assert_failed(judgement, database, "public.kept", "1 rows are of transactions", "on the source")
+
+
+def test_what_a_login_trigger_writes_down_of_the_drill_is_no_damage(
+    source: Source, database: str
+) -> None:
+    if source.server.binaries.major < LOGIN_TRIGGERS:
+        pytest.skip("no login triggers before PostgreSQL 17")
+    source.run(
+        database,
+        *IDLE_AND_ADDED,
+        "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN NULL; END'",
+        "CREATE EVENT TRIGGER note ON login EXECUTE FUNCTION note()",
+    )
+    with taken(source) as found, found.restored(last=True) as copy:
+        with copy.admin(database) as cursor:
+            cursor.execute("INSERT INTO kept VALUES (2)")
+        judgement = found.judged(copy)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    kept = results_of(judgement, "counts", database)["public.kept"]
+    assert any("login trigger" in note for note in kept.notes)

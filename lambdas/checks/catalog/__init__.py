@@ -55,7 +55,8 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     unread = {kind: name for side in read for kind, name in catalog.unread_from(side).items()}
     before, after, here = (catalog.without(catalog.objects_from(side), unread) for side in read)
     first, last, copied = (catalog.named(side) for side in (before, after, here))
-    found = list(catalog.differences(first, last, copied, bench.before["horizon"]))
+    meanwhile = catalog.meanwhile(*readings)
+    found = list(catalog.differences(first, last, copied, meanwhile))
     findings = (
         *(_why_stray(*kind) for kind in sorted(catalog.stray(before, after, here).items())),
         *(f"{told}; {ADVICE}" for told in _told([i for i in found if i.certain], names)),

@@ -1,6 +1,7 @@
 """The catalog sandwich: what DDL around the snapshot explains, and what it does not."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,8 +16,10 @@ from lambdas.domain.catalog import (
     YOUNG_WINDOW,
     CatalogObject,
     Difference,
+    Meanwhile,
     differences,
     is_young,
+    meanwhile,
     named,
     nameless,
     objects_from,
@@ -44,7 +47,9 @@ def _told(
     horizon: int = HORIZON,
 ) -> list[tuple[str, bool]]:
     first, last, here = ({item.key: item} if item else {} for item in (before, after, copy))
-    return [(found.what, found.certain) for found in differences(first, last, here, horizon)]
+    return [
+        (found.what, found.certain) for found in differences(first, last, here, Meanwhile(horizon))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +121,7 @@ def _roles(*roles: CatalogObject) -> dict[tuple[str, str], CatalogObject]:
 
 
 def test_a_role_whose_number_is_gone_is_certainly_missing() -> None:
-    (found,) = differences(_roles(ROLE), _roles(ROLE), {}, HORIZON)
+    (found,) = differences(_roles(ROLE), _roles(ROLE), {}, Meanwhile(HORIZON))
     assert (found.what, found.certain, found.undecided) == ("missing on the copy", True, False)
 
 
@@ -124,19 +129,19 @@ def test_a_role_whose_number_is_gone_is_certainly_missing() -> None:
 def test_a_role_that_may_have_been_changed_and_changed_back_is_undecided(
     copy: CatalogObject,
 ) -> None:
-    found = list(differences(_roles(ROLE), _roles(ROLE), _roles(copy), HORIZON))
+    found = list(differences(_roles(ROLE), _roles(ROLE), _roles(copy), Meanwhile(HORIZON)))
     assert found[0].undecided
     assert not any(difference.certain for difference in found)
 
 
 @pytest.mark.parametrize("copy", [[], [REDEFINED]])
 def test_a_role_that_was_made_anew_meanwhile_is_explained(copy: list[CatalogObject]) -> None:
-    (found,) = differences(_roles(ROLE), _roles(RECREATED), _roles(*copy), HORIZON)
+    (found,) = differences(_roles(ROLE), _roles(RECREATED), _roles(*copy), Meanwhile(HORIZON))
     assert (found.certain, found.undecided) == (False, False)
 
 
 def test_a_role_only_on_the_copy_is_not_certain() -> None:
-    (found,) = differences({}, {}, _roles(ROLE), HORIZON)
+    (found,) = differences({}, {}, _roles(ROLE), Meanwhile(HORIZON))
     assert (found.what, found.certain) == ("only on the copy", False)
 
 
@@ -175,7 +180,7 @@ def test_frozen_and_bootstrap_rows_are_older_than_everything(mark: int) -> None:
 
 def test_objects_of_one_name_and_two_kinds_are_two() -> None:
     inventory = objects_from([["table", "orders", "a", "1"], ["type", "orders", "a", "1"]])
-    found = list(differences(inventory, inventory, {}, HORIZON))
+    found = list(differences(inventory, inventory, {}, Meanwhile(HORIZON)))
     assert found == [
         Difference("table", "orders", "missing on the copy", certain=True),
         Difference("type", "orders", "missing on the copy", certain=True),
@@ -185,7 +190,10 @@ def test_objects_of_one_name_and_two_kinds_are_two() -> None:
 def test_differences_come_by_kind_and_name() -> None:
     inventory = objects_from([["view", "a", "d", "1"], ["table", "z", "d", "1"]])
     extra = objects_from([["table", "b", "d", "1"]])
-    found = [(item.kind, item.name) for item in differences(inventory, inventory, extra, HORIZON)]
+    found = [
+        (item.kind, item.name)
+        for item in differences(inventory, inventory, extra, Meanwhile(HORIZON))
+    ]
     assert found == [("table", "b"), ("table", "z"), ("view", "a")]
 
 
@@ -234,5 +242,66 @@ def test_of_two_objects_with_one_name_neither_hides_the_other() -> None:
     before, twice = [["table", "t", "b", "100"]], [["table", "t", "b", "100"]]
     twice.append(["table", "t", "a", "90"])
     source, copy = objects_from(before), objects_from(twice)
-    told = [(found.name, found.certain) for found in differences(source, source, copy, HORIZON)]
+    told = [
+        (found.name, found.certain)
+        for found in differences(source, source, copy, Meanwhile(HORIZON))
+    ]
     assert told == [("t", True), ("t (once more)", True)]
+
+
+YOUNG = CatalogObject("trigger", "orders.t", "digest-t", "100,1100")
+BEYOND = CatalogObject("trigger", "orders.t", "digest-t", "100,1200")
+"""Its table's row is old; its own is of the first transaction after the second reading."""
+
+
+def _heads(
+    first: tuple[int, int, int], last: tuple[int, int, int]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    names = ("oldest", "newest", "running")
+    before, after = (dict(zip(names, each, strict=True)) for each in (first, last))
+    return {"horizon": HORIZON, "transactions": before}, {"transactions": after}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "idle"),
+    [
+        ((1100, 1100, 0), (1100, 1100, 0), True),
+        ((1050, 1100, 1), (1050, 1100, 1), False),
+        ((1100, 1100, 1), (1100, 1100, 1), False),
+        ((1100, 1100, 0), (1100, 1101, 0), False),
+    ],
+)
+def test_the_source_was_idle_if_nothing_with_an_id_ran(
+    first: tuple[int, int, int], last: tuple[int, int, int], idle: bool
+) -> None:
+    found = meanwhile(*_heads(first, last))
+    assert (found.horizon, found.next, found.idle) == (HORIZON, last[1], idle)
+
+
+def test_readings_without_their_transactions_say_nothing_of_them() -> None:
+    assert meanwhile({"horizon": HORIZON}, {}) == Meanwhile(HORIZON)
+
+
+@pytest.mark.parametrize(("item", "certain"), [(YOUNG, False), (BEYOND, True)])
+def test_what_is_younger_than_the_second_reading_was_made_on_the_copy(
+    item: CatalogObject, certain: bool
+) -> None:
+    (found,) = differences({}, {}, {item.key: item}, Meanwhile(HORIZON, 1200))
+    assert (found.what, found.certain) == ("only on the copy", certain)
+
+
+def test_a_version_of_another_turn_of_the_circle_is_no_proof_of_that() -> None:
+    """The source has rows that only seem to be of the future: they are frozen."""
+    table = {A.key: replace(A, versions="1200")}
+    found = differences(table, table, {**table, BEYOND.key: BEYOND}, Meanwhile(HORIZON, 1200))
+    assert [item.certain for item in found] == [False]
+
+
+@pytest.mark.parametrize("idle", [True, False])
+@pytest.mark.parametrize("versions", [f"{NUMBERED}16400", f"{GATHERED}abc", ""])
+def test_what_has_no_age_is_strange_only_if_nothing_ran_on_the_source(
+    versions: str, idle: bool
+) -> None:
+    item = CatalogObject("role", "mallory", "digest-m", versions)
+    (found,) = differences({}, {}, {item.key: item}, Meanwhile(HORIZON, 1200, idle))
+    assert found.certain is idle
