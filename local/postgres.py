@@ -57,6 +57,9 @@ _SETTINGS = {
 }
 
 
+_FLUSHED_SOON = "wal_writer_delay = '10ms'\n"
+"""Each reading of a source waits for three of these. In a file, where a test may override it."""
+
 _STILL = {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
 
 
@@ -206,6 +209,8 @@ class PostgresServer:
         password_file.unlink()
         if done.returncode != 0:
             raise PostgresFailed(f"initdb failed; see {log}")
+        with (folder / "data" / "postgresql.conf").open("a", encoding="utf-8") as settings:
+            settings.write(_FLUSHED_SOON)
         return cls(binaries, folder / "data", log, password)
 
     @property

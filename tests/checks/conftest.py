@@ -9,6 +9,7 @@ from psycopg2 import sql
 
 from campaign import arena
 from campaign.arena import Source
+from lambdas.adapters import postgres
 from local import memory
 from local.postgres import Binaries, PostgresServer, find_binaries
 from local.rds import _install_roles
@@ -18,6 +19,14 @@ ENOUGH_BYTES = 4 * 2**30
 MakeDatabase = Callable[..., str]
 
 _DROP = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_lock_waits() -> Iterator[None]:
+    """A prepared transaction on a copy lets each statement on its tables wait as long as it may."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgres, "LOCK_SECONDS", 0.5)
+        yield
 
 
 @pytest.fixture(scope="session")
