@@ -106,7 +106,8 @@ def _print(console: Console, found: list[Weathered], seeds: range) -> None:
         f" {sum(bool(each.alarms) for each in found)} false alarms;"
         f" {caught} of {caught + missed} damages to one standing row found;"
         f" tables: {', '.join(f'{n} {claim}' for claim, n in sorted(claims.items()))};"
-        f" {sum(bool(each.unmeasured) for each in found)} with something unmeasured"
+        f" {sum(bool(each.unmeasured) for each in found)} with something unmeasured,"
+        f" {sum(not each.found and not each.missed for each in found)} with nothing to damage"
     )
 
 
@@ -137,7 +138,7 @@ def weathered_on(source: Source, database: str, seed: int, *, crash: bool = Fals
             judgement = copied.judged(copy)
         settled = stack.enter_context(copied.settled())
         target = _target(settled, database, chance)
-        told = {name: _is_found(settled, target, way) for name, way in WAYS.items()}
+        told = {} if target is None else _told_of(settled, target)
     return Weathered(
         seed,
         crash,
@@ -145,7 +146,7 @@ def weathered_on(source: Source, database: str, seed: int, *, crash: bool = Fals
         _told(judgement, Status.WRONG),
         _told(judgement, Status.UNMEASURED),
         tuple(name for name, found in told.items() if found),
-        tuple(f"{name} {target.name} block {target.block}" for name in told if not told[name]),
+        tuple(name for name, found in told.items() if not found),
     )
 
 
@@ -187,11 +188,18 @@ def _told(judgement: Judgement, status: Status) -> tuple[str, ...]:
     )
 
 
-def _target(settled: Taken, database: str, chance: random.Random) -> Target:
-    """Some row version of some bucket that stood still.
+def _told_of(settled: Taken, target: Target) -> dict[str, bool]:
+    """Whether each way to damage a row is found, by its name and place."""
+    return {
+        f"{name} {target.name} block {target.block}": _is_found(settled, target, way)
+        for name, way in WAYS.items()
+    }
 
-    Raises:
-        LookupError: there is none; ``quiet`` is written by nobody, so there always is one.
+
+def _target(settled: Taken, database: str, chance: random.Random) -> Target | None:
+    """Some row version of some bucket that stood still; None where the source could not be read.
+
+    ``quiet`` is written by nobody, so there is one unless a crash has cost a reading.
     """
     with settled.restored() as copy, copy.admin(database) as cursor:
         cursor.execute(
@@ -214,7 +222,7 @@ def _target(settled: Taken, database: str, chance: random.Random) -> Target:
             rows = _standing(pages.read(block), horizon)
             if rows:
                 return Target(oid, name, path, block, chance.choice(rows))
-    raise LookupError("no bucket with rows stood still")
+    return None
 
 
 def _still(settled: Taken, database: str) -> Iterator[tuple[str, int, int]]:
