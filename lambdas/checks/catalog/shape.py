@@ -20,10 +20,6 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "relfrozenxid": "VACUUM's, written in place",
         "relminmxid": "VACUUM's, written in place",
     },
-    "pg_index": {
-        "indisready": "PostgreSQL 13 writes it in place",
-        "indislive": "PostgreSQL 13 writes it in place",
-    },
     "pg_database": {
         "datfrozenxid": "VACUUM's, written in place",
         "datminmxid": "VACUUM's, written in place",
