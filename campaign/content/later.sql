@@ -22,3 +22,4 @@ SELECT lo_put(990002, 5000, '\xffffff');
 CREATE TABLE newest (id int PRIMARY KEY, body text);
 INSERT INTO newest SELECT n, 'new ' || n FROM generate_series(1, 600) n;
 CREATE FUNCTION newest_function() RETURNS int LANGUAGE sql AS 'SELECT 7';
+DROP TABLE once_child;

@@ -208,3 +208,8 @@ GRANT SELECT ON LARGE OBJECT 990001, 990002, 990003 TO tm_reader;
 SELECT lo_from_bytea(990004, '');
 COMMENT ON LARGE OBJECT 990003 IS 'a contract';
 GRANT SELECT ON LARGE OBJECT 990003 TO clerk;
+
+-- ANALYZE has not yet seen that it has no child any more.
+CREATE TABLE once_parent (a int);
+INSERT INTO once_parent SELECT generate_series(1, 20);
+CREATE TABLE once_child () INHERITS (once_parent);

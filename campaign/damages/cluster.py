@@ -33,6 +33,17 @@ DAMAGES = (
     _cluster("role-inherit", "auditor", "ALTER ROLE auditor INHERIT"),
     _cluster("role-limit", "clerk", "ALTER ROLE clerk CONNECTION LIMIT 1"),
     _cluster("role-expired", "clerk", "ALTER ROLE clerk VALID UNTIL '2020-01-01'"),
+    # ALTER ROLE refuses these; PostgreSQL heeds what stands there.
+    _cluster(
+        "predefined-role-login",
+        "pg_monitor",
+        "UPDATE pg_authid SET rolcanlogin = true WHERE rolname = 'pg_monitor'",
+    ),
+    _cluster(
+        "predefined-role-superuser",
+        "pg_read_all_stats",
+        "UPDATE pg_authid SET rolsuper = true WHERE rolname = 'pg_read_all_stats'",
+    ),
     # As statements these depend on who granted, since PostgreSQL 16.
     _cluster("membership-lost", "auditor", f"DELETE FROM pg_auth_members WHERE {_AUDITING}"),
     _cluster(

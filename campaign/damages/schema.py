@@ -1,11 +1,27 @@
 """Something of the schema is lost or changed: each kind of object."""
 
-from campaign.damage import Damage
+from campaign.damage import Damage, Expected
 
 
 def _schema(name: str, word: str, *statements: str) -> Damage:
     return Damage(name, "schema", "; ".join(statements), (word,), statements=statements)
 
+
+def _denied(name: str, column: str, relation: str) -> Damage:
+    return _schema(
+        name,
+        relation,
+        f"UPDATE pg_class SET {column} = false WHERE oid = '{relation}'::regclass",
+    )
+
+
+def _index(name: str, word: str, column: str, which: str) -> Damage:
+    return _schema(name, word, f"UPDATE pg_index SET {column} = false WHERE {which}")
+
+
+_USERS_EMAIL = "indexrelid = 'users_email_key'::regclass"
+_OF_TOAST = """indrelid =
+    (SELECT reltoastrelid FROM pg_class WHERE oid = 'sales.documents'::regclass)"""
 
 DAMAGES = (
     _schema("table-lost", "public.pairs", "DROP TABLE pairs"),
@@ -236,5 +252,64 @@ DAMAGES = (
         "sales.not_filled",
         "DROP MATERIALIZED VIEW sales.not_filled",
         "CREATE TABLE sales.not_filled AS SELECT 1 AS a",
+    ),
+    # Hints of pg_class that PostgreSQL believes: what they deny is not looked for.
+    _denied("view-without-rule", "relhasrules", "sales.totals"),
+    _denied("table-without-rule", "relhasrules", "public.nothing_in_it"),
+    _denied("table-without-triggers", "relhastriggers", "public.users"),
+    _denied("foreign-key-without-trigger", "relhastriggers", "sales.orders"),
+    _denied("table-without-index", "relhasindex", "public.users"),
+    _denied("catalog-without-index", "relhasindex", "pg_catalog.pg_description"),
+    _denied("parent-without-child", "relhassubclass", "public.people"),
+    _index("index-not-live", "public.users.users_email_key", "indislive", _USERS_EMAIL),
+    _index("index-not-kept-up", "public.users.users_email_key", "indisready", _USERS_EMAIL),
+    _index(
+        "catalog-index-not-live",
+        "pg_index",
+        "indislive",
+        "indexrelid = 'pg_description_o_c_o_index'::regclass",
+    ),
+    _index("index-not-ready-of-toast", "sales.documents", "indisready", _OF_TOAST),
+    _index("index-not-valid-of-toast", "sales.documents", "indisvalid", _OF_TOAST),
+    _schema(
+        "index-other-of-toast",
+        "sales.documents",
+        "UPDATE pg_class SET reloptions = '{fillfactor=50}'"
+        f" WHERE oid = (SELECT indexrelid FROM pg_index WHERE {_OF_TOAST})",
+    ),
+    _schema(
+        "system-column-lost",
+        "public.pairs",
+        "DELETE FROM pg_attribute WHERE attrelid = 'pairs'::regclass AND attname = 'tableoid'",
+    ),
+    _schema(
+        "system-column-renamed",
+        "public.pairs",
+        "UPDATE pg_attribute SET attname = 'xmaxx'"
+        " WHERE attrelid = 'pairs'::regclass AND attname = 'xmax'",
+    ),
+    _schema("catalog-function-lost", "house_rule", "DROP FUNCTION pg_catalog.house_rule()"),
+    _schema(
+        "catalog-function-changed",
+        "house_rule",
+        "CREATE OR REPLACE FUNCTION pg_catalog.house_rule() RETURNS int"
+        " LANGUAGE sql IMMUTABLE AS 'SELECT 2'",
+    ),
+    _schema(
+        "built-in-comment-lost",
+        "pg_description",
+        "COMMENT ON FUNCTION pg_catalog.lower(text) IS NULL",
+    ),
+    _schema(
+        "built-in-privileges-lost",
+        "pg_init_privs",
+        "DELETE FROM pg_init_privs WHERE objoid < 16384",
+    ),
+    Damage(
+        "hint-taken-back",
+        "harmless",
+        "ANALYZE sees that a parent has no child any more",
+        statements=("ANALYZE once_parent",),
+        expected=Expected.HARMLESS,
     ),
 )

@@ -12,6 +12,7 @@ LATER = "é.\" '%s {} \n🐘 SELECT"
 
 _TOUCH = "EXECUTE FUNCTION k.touch()"
 _TABLE = "CREATE TABLE k.{n} (a int NOT NULL, b text DEFAULT 'x', c int)"
+_OF_TOAST = "indrelid = (SELECT reltoastrelid FROM pg_class WHERE oid = 'k.{q}'::regclass)"
 _FAMILY = "CREATE OPERATOR FAMILY k.{n} USING btree"
 _MEMBER = "ALTER OPERATOR FAMILY k.{n} USING btree ADD OPERATOR 1 < (int4, int8)"
 _FUNCTION = "CREATE FUNCTION k.{n}(int) RETURNS int LANGUAGE sql AS 'SELECT 1'"
@@ -64,6 +65,54 @@ KINDS = {
             "ALTER TABLE k.{n} OWNER TO tm_other",
             "GRANT SELECT ON k.{n} TO tm_other",
         ),
+    ),
+    "system column": Kind(
+        "table k.{n}",
+        (_TABLE,),
+        changes=(
+            "UPDATE pg_attribute SET attname = 'xmaxx'"
+            " WHERE attrelid = 'k.{q}'::regclass AND attname = 'xmax'",
+            "DELETE FROM pg_attribute WHERE attrelid = 'k.{q}'::regclass AND attname = 'tableoid'",
+        ),
+    ),
+    "index of TOAST": Kind(
+        "table k.{n}",
+        (_TABLE,),
+        changes=(
+            f"UPDATE pg_index SET indisready = false WHERE {_OF_TOAST}",
+            "UPDATE pg_class SET reloptions = '{{fillfactor=50}}'"
+            f" WHERE oid = (SELECT indexrelid FROM pg_index WHERE {_OF_TOAST})",
+        ),
+    ),
+    "table among PostgreSQL's own": Kind(
+        "table information_schema.{n}",
+        ("CREATE TABLE information_schema.{n} (a int, b int)",),
+        "DROP TABLE information_schema.{n}",
+        ("ALTER TABLE information_schema.{n} SET (fillfactor = 50)",),
+    ),
+    "index among PostgreSQL's own": Kind(
+        "index information_schema.{n}.{m}",
+        (
+            "CREATE TABLE information_schema.{n} (a int, b int)",
+            "CREATE INDEX {m} ON information_schema.{n} (a)",
+        ),
+        "DROP INDEX information_schema.{m}",
+    ),
+    "function among PostgreSQL's own": Kind(
+        "function {n}(integer)",
+        (_FUNCTION.replace("k.", "pg_catalog."),),
+        "DROP FUNCTION pg_catalog.{n}",
+        ("ALTER FUNCTION pg_catalog.{n} COST 7",),
+    ),
+    "comment on PostgreSQL's own": Kind(
+        "built-in objects in pg_description",
+        (),
+        changes=("COMMENT ON FUNCTION pg_catalog.lower(text) IS NULL",),
+    ),
+    "predefined role": Kind(
+        "role pg_monitor",
+        (),
+        changes=("UPDATE pg_authid SET rolcanlogin = true WHERE rolname = 'pg_monitor'",),
     ),
     "partition": Kind(
         "table k.{m}",
@@ -151,6 +200,8 @@ KINDS = {
             "ALTER TABLE k.{n} REPLICA IDENTITY USING INDEX {m}",
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'k.{r}'::regclass",
             "UPDATE pg_index SET indisunique = false WHERE indexrelid = 'k.{r}'::regclass",
+            "UPDATE pg_index SET indisready = false WHERE indexrelid = 'k.{r}'::regclass",
+            "UPDATE pg_index SET indislive = false WHERE indexrelid = 'k.{r}'::regclass",
             "DROP INDEX k.{m}; CREATE UNIQUE INDEX {m} ON k.{n} (a DESC)",
             "DROP INDEX k.{m}; CREATE UNIQUE INDEX {m} ON k.{n} (a) WHERE a > 0",
         ),

@@ -178,13 +178,17 @@ WITH RECURSIVE unstorable (oid) AS (
 """
 """Types that no column can have: pseudo-types, and arrays and composites with one inside."""
 
+_BROUGHT = """(n.nspname = 'extensions'
+    OR (n.nspname IN ('pg_catalog', 'information_schema') AND t.oid < 16384))"""
+"""Types of PostgreSQL and of its extensions; tables among its own have row types of their own."""
+
 _TYPES = f"""
 {_UNSTORABLE}
 SELECT t.oid, n.nspname, t.typname, t.typtype, c.relkind, e.typname, en.nspname, ec.relkind
   FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
   LEFT JOIN pg_type e ON e.typarray = t.oid LEFT JOIN pg_namespace en ON en.oid = e.typnamespace
   LEFT JOIN pg_class c ON c.oid = t.typrelid LEFT JOIN pg_class ec ON ec.oid = e.typrelid
- WHERE n.nspname IN ('pg_catalog', 'information_schema', 'extensions')
+ WHERE {_BROUGHT}
    AND t.oid NOT IN (SELECT oid FROM unstorable)
  ORDER BY t.oid
 """
@@ -192,7 +196,7 @@ SELECT t.oid, n.nspname, t.typname, t.typtype, c.relkind, e.typname, en.nspname,
 FORGOTTEN = f"""
 {_UNSTORABLE}
 SELECT t.oid::regtype::text FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
- WHERE n.nspname IN ('pg_catalog', 'information_schema', 'extensions')
+ WHERE {_BROUGHT}
    AND t.oid NOT IN (SELECT oid FROM unstorable)
    AND NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
                     WHERE a.atttypid = t.oid AND c.relnamespace = 'types'::regnamespace)

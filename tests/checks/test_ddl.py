@@ -17,6 +17,7 @@ from tests.checks.sandwich import assert_failed, assert_not_failed
 pytestmark = pytest.mark.xdist_group("checks-ddl")
 
 _TABLE = "CREATE TABLE t (a int CONSTRAINT c CHECK (a > 0), b int DEFAULT 1)"
+_INDEX = "indexrelid = to_regclass('i')"
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,28 @@ SCENARIOS = {
         (_TABLE, "CREATE VIEW v AS SELECT 1 AS a", "CREATE SEQUENCE q"),
         ("DROP TABLE t", "DROP VIEW v", "DROP SEQUENCE q"),
         (_TABLE, "CREATE VIEW v AS SELECT 1 AS a", "CREATE SEQUENCE q"),
+    ),
+    "reindexed_concurrently": Scenario(
+        ("CREATE TABLE t (a int PRIMARY KEY, b text UNIQUE)",),
+        ("REINDEX TABLE CONCURRENTLY t", "ANALYZE t"),
+        ("REINDEX TABLE CONCURRENTLY t",),
+    ),
+    "index_half_made": Scenario(
+        (
+            "CREATE TABLE t (a int)",
+            "CREATE INDEX i ON t (a)",
+            f"UPDATE pg_index SET indisready = false, indisvalid = false WHERE {_INDEX}",
+        ),
+        (f"UPDATE pg_index SET indisready = true WHERE {_INDEX}",),
+        (f"UPDATE pg_index SET indisvalid = true WHERE {_INDEX}",),
+    ),
+    "index_half_dropped": Scenario(
+        ("CREATE TABLE t (a int)", "CREATE INDEX i ON t (a)"),
+        (
+            f"UPDATE pg_index SET indisvalid = false WHERE {_INDEX}",
+            f"UPDATE pg_index SET indislive = false, indisready = false WHERE {_INDEX}",
+        ),
+        ("DROP INDEX i",),
     ),
     "created_and_dropped": Scenario((), (_TABLE, "CREATE INDEX i ON t (a)"), ("DROP TABLE t",)),
     "trigger_switched": Scenario(

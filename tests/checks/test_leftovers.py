@@ -24,6 +24,11 @@ _SETUP = (
     "CREATE TRIGGER off BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
     "ALTER TABLE t DISABLE TRIGGER off",
     "CREATE MATERIALIZED VIEW bare AS SELECT 1 AS a WITH NO DATA",
+    "CREATE TABLE has_index (id int PRIMARY KEY)",
+    "CREATE TABLE has_rule (a text)",
+    "CREATE RULE never AS ON DELETE TO has_rule DO INSTEAD NOTHING",
+    "CREATE TABLE has_children (a int)",
+    "CREATE TABLE child () INHERITS (has_children)",
     "UPDATE pg_index SET indisvalid = false WHERE indexrelid = '\"half %s {}\"'::regclass",
 )
 
@@ -74,3 +79,22 @@ def test_a_prepared_transaction_that_is_lost_is_found(found: Taken) -> None:
         judgement = lost.judged(copy)
     assert_failed(judgement, "the prepared transaction 750 of the source is not there")
     assert len([text for text in judgement.reasons if "prepared" in text]) == 1
+
+
+def test_a_relation_that_denies_what_it_has_is_damaged(found: Taken) -> None:
+    hints = {"has_index": "hasindex", "has_rule": "hasrules", "has_children": "hassubclass"}
+    with found.restored(SETTINGS) as copy:
+        with copy.admin(NAME) as cursor:
+            for table, hint in hints.items():
+                cursor.execute(
+                    f"UPDATE pg_class SET rel{hint} = false WHERE oid = '{table}'::regclass"
+                )
+            cursor.execute(
+                "UPDATE pg_class SET relhasindex = false"
+                " WHERE oid = (SELECT reltoastrelid FROM pg_class WHERE relname = 'has_rule')"
+            )
+        judgement = found.judged(copy)
+    assert_failed(judgement, "pg_class says that public.has_index has no indexes")
+    assert_failed(judgement, "pg_class says that public.has_rule has no rules")
+    assert_failed(judgement, "pg_class says that public.has_children has no children")
+    assert_failed(judgement, "pg_class says that the TOAST of public.has_rule has no indexes")

@@ -11,22 +11,32 @@ from lambdas.domain.tools import TOOLS_SCHEMA
 FIRST_NUMBER = 16384
 """Objects with smaller numbers are those of ``initdb``."""
 
-USER_SCHEMAS = f"""
-    n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast', '{TOOLS_SCHEMA}')
-    AND n.nspname !~ '^pg_(toast_)?temp_'
-"""
 _RELATIONS = """CASE o.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view'
     WHEN 'm' THEN 'materialised view' WHEN 'S' THEN 'sequence' WHEN 'f' THEN 'foreign table'
     WHEN 'c' THEN 'composite type' ELSE o.relkind::text END"""
 _OF_TABLE = """JOIN pg_class c ON c.oid = {column}
     JOIN pg_namespace n ON n.oid = c.relnamespace"""
-_PERMANENT = f"c.relpersistence <> 't' AND {USER_SCHEMAS}"
 _TABLE = "quote_ident(n.nspname) || '.' || quote_ident(c.relname)"
 _NOT_OURS = """NOT EXISTS (SELECT FROM ours u
     WHERE u.classid = o.classoid AND u.objid = o.objoid)"""
 _ABOUT = """(SELECT concat_ws(' ', coalesce(i.type, o.classoid::regclass::text),
     coalesce(i.identity, concat_ws(' ', o.objoid, o.objsubid)))
     FROM pg_identify_object(o.classoid, o.objoid, o.objsubid) i)"""
+
+
+def _of_users(number: str = "o.oid") -> str:
+    """What is not PostgreSQL's own, wherever it lies: some extensions bring things to its schemas.
+
+    Args:
+        number: of the object; PostgreSQL's own are compared in :data:`DATABASE_GROUPS`.
+    """
+    return f"""n.nspname NOT IN ('pg_toast', '{TOOLS_SCHEMA}')
+    AND n.nspname !~ '^pg_(toast_)?temp_'
+    AND (n.nspname NOT IN ('pg_catalog', 'information_schema') OR {number} >= {FIRST_NUMBER})"""
+
+
+def _permanent(number: str = "o.oid") -> str:
+    return f"c.relpersistence <> 't' AND {_of_users(number)}"
 
 
 def _itself(catalog: str) -> str:
@@ -50,7 +60,7 @@ def _in_schema(
         catalog,
         name or f"quote_ident(n.nspname) || '.' || quote_ident(o.{prefix}name)",
         f"JOIN pg_namespace n ON n.oid = o.{prefix}namespace",
-        USER_SCHEMAS,
+        _of_users(),
         rows,
         kin=kin,
     )
@@ -62,7 +72,7 @@ def _on_table(kind: str, catalog: str, table: str, name: str, where: str = "true
         catalog,
         f"{_TABLE} || '.' || quote_ident(o.{name})",
         _OF_TABLE.format(column=f"o.{table}"),
-        f"{_PERMANENT} AND {where}",
+        f"{_permanent()} AND {where}",
         kin=("c.oid", "o.oid"),
     )
 
@@ -78,6 +88,25 @@ _INDEX_COLUMNS = Rows(
     where="p.attnum > 0 AND p.attrelid IN (SELECT x.indexrelid FROM pg_index x)",
 )
 _INDEX_ROW = Rows("pg_index", ("indexrelid",), "p.indexrelid")
+_SYSTEM_COLUMNS = Rows("pg_attribute", ("attrelid",), "p.attnum", where="p.attnum < 0")
+# What lies in pg_toast is told with the table that it belongs to.
+_TOAST = (
+    Rows("pg_class", ("oid",), "p.oid", ("o.reltoastrelid",), "p.relkind = 't'"),
+    Rows(
+        "pg_index",
+        ("indrelid",),
+        "p.indexrelid",
+        ("o.reltoastrelid",),
+        "p.indrelid IN (SELECT t.oid FROM pg_class t WHERE t.relkind = 't')",
+    ),
+    Rows(
+        "pg_class",
+        ("oid",),
+        "p.oid",
+        ("(SELECT min(x.indexrelid) FROM pg_index x WHERE x.indrelid = o.reltoastrelid)",),
+        "p.relkind = 'i'",
+    ),
+)
 _VIEW = Rows("pg_rewrite", ("ev_class",), "p.oid", where="p.rulename = '_RETURN'")
 _MEMBERS = Rows(
     "pg_depend",
@@ -94,7 +123,7 @@ DATABASE_KINDS = (
         "pg_namespace",
         "quote_ident(n.nspname)",
         "JOIN pg_namespace n ON n.oid = o.oid",
-        USER_SCHEMAS,
+        _of_users(),
     ),
     Kind(
         _RELATIONS,
@@ -102,13 +131,14 @@ DATABASE_KINDS = (
         "quote_ident(n.nspname) || '.' || quote_ident(o.relname)",
         "JOIN pg_namespace n ON n.oid = o.relnamespace",
         "o.relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c') AND o.relpersistence <> 't'"
-        f" AND {USER_SCHEMAS}",
+        f" AND {_of_users()}",
         (
             _VIEW,
+            _SYSTEM_COLUMNS,
             Rows("pg_sequence", ("seqrelid",), "p.seqrelid"),
             Rows("pg_partitioned_table", ("partrelid",), "p.partrelid"),
             Rows("pg_foreign_table", ("ftrelid",), "p.ftrelid"),
-            Rows("pg_class", ("oid",), "p.oid", ("o.reltoastrelid",), "p.relkind = 't'"),
+            *_TOAST,
         ),
     ),
     Kind(
@@ -116,7 +146,7 @@ DATABASE_KINDS = (
         "pg_class",
         f"{_TABLE} || '.' || quote_ident(o.relname)",
         "JOIN pg_index i ON i.indexrelid = o.oid " + _OF_TABLE.format(column="i.indrelid"),
-        _PERMANENT,
+        _permanent(),
         (_INDEX_ROW, _INDEX_COLUMNS),
         kin=("c.oid", "o.oid"),
     ),
@@ -125,7 +155,7 @@ DATABASE_KINDS = (
         "pg_attribute",
         f"{_TABLE} || '.' || quote_ident(o.attname)",
         _OF_TABLE.format(column="o.attrelid"),
-        f"o.attnum > 0 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND {_PERMANENT}",
+        f"o.attnum > 0 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c') AND {_permanent('c.oid')}",
         (Rows("pg_attrdef", ("adrelid", "adnum"), "p.oid", ("o.attrelid", "o.attnum")),),
         kin=("c.oid",),
         number="",
@@ -137,7 +167,7 @@ DATABASE_KINDS = (
         " || '.' || quote_ident(o.conname)",
         "JOIN pg_namespace n ON n.oid = o.connamespace LEFT JOIN pg_class c ON c.oid = o.conrelid"
         " LEFT JOIN pg_type t ON t.oid = o.contypid",
-        f"coalesce(c.relpersistence, 'p') <> 't' AND {USER_SCHEMAS}",
+        f"coalesce(c.relpersistence, 'p') <> 't' AND {_of_users()}",
         kin=("o.conrelid", "o.contypid", "o.confrelid", "o.oid"),
     ),
     _on_table("trigger", "pg_trigger", "tgrelid", "tgname"),
@@ -148,7 +178,7 @@ DATABASE_KINDS = (
         "pg_inherits",
         f"{_TABLE} || '.' || o.inhseqno",
         _OF_TABLE.format(column="o.inhrelid"),
-        _PERMANENT,
+        _permanent("c.oid"),
         kin=("c.oid",),
         number="",
     ),
@@ -158,7 +188,7 @@ DATABASE_KINDS = (
         "pg_aggregate",
         "o.aggfnoid::oid::regprocedure::text",
         "JOIN pg_proc a ON a.oid = o.aggfnoid::oid JOIN pg_namespace n ON n.oid = a.pronamespace",
-        USER_SCHEMAS,
+        _of_users("a.oid"),
         kin=("a.oid",),
         number="",
     ),
@@ -170,7 +200,7 @@ DATABASE_KINDS = (
         "JOIN pg_namespace n ON n.oid = o.typnamespace"
         " LEFT JOIN pg_type e ON e.typarray = o.oid LEFT JOIN pg_class c ON c.oid = o.typrelid"
         " LEFT JOIN pg_class d ON d.oid = e.typrelid",
-        f"coalesce(c.relpersistence, d.relpersistence, 'p') <> 't' AND {USER_SCHEMAS}",
+        f"coalesce(c.relpersistence, d.relpersistence, 'p') <> 't' AND {_of_users()}",
         (
             Rows("pg_enum", ("enumtypid",), "p.enumsortorder"),
             Rows("pg_range", ("rngtypid",), "p.rngtypid"),
@@ -331,6 +361,8 @@ _BUILT_IN = (
     ("pg_ts_dict", "oid"),
     ("pg_ts_parser", "oid"),
     ("pg_ts_template", "oid"),
+    ("pg_description", "objoid"),
+    ("pg_init_privs", "objoid"),
 )
 
 DATABASE_GROUPS = (
@@ -358,7 +390,7 @@ def _role(versions: str, joins: str = "", needs: str = "", instead_of: str = "")
         "pg_roles",
         "quote_ident(o.rolname)",
         joins,
-        "o.rolname !~ '^(pg|rds)_' AND o.rolname <> 'rdsadmin'",
+        "o.rolname !~ '^rds_' AND o.rolname <> 'rdsadmin'",
         parts=("nullif(o.rolvaliduntil, 'infinity')",),
         versions=versions,
         kin=(),
