@@ -54,6 +54,11 @@ SELECT pg_get_expr(x.indpred, x.indrelid),
  WHERE x.indexrelid = %s::oid
 """
 
+_OWNED_BY_ANOTHER = """
+SELECT pg_get_userbyid(relowner)::text FROM pg_catalog.pg_class
+ WHERE oid = %s::oid AND NOT pg_has_role(relowner, 'USAGE')
+"""
+
 _FORCED = {
     "enable_seqscan": "off",
     "enable_tidscan": "off",
@@ -297,8 +302,8 @@ def _forced(session: Session, target: Target, query: sql.Composable) -> Mapping[
 def _taken_when_made_anew(session: Session, target: Target, query: sql.Composable) -> bool:
     """Whether the planner refuses the index for what lies in its file, and for nothing else.
 
-    It is made anew on the copy, in a transaction that is rolled back. As a replica's, it does not
-    run the source's event triggers.
+    It is made anew on the copy, in a transaction that is rolled back, and its owner's role with it.
+    As a replica's, that does not run the source's event triggers.
     """
     title = target.index.title
     name = sql.Identifier(target.index.schema, target.index.name)
@@ -306,6 +311,10 @@ def _taken_when_made_anew(session: Session, target: Target, query: sql.Composabl
     try:
         session.run("BEGIN READ WRITE", doing=doing)
         session.run("SET LOCAL session_replication_role = replica", doing=doing)
+        for (owner,) in session.rows(_OWNED_BY_ANOTHER, [target.index.oid], doing=doing):
+            session.run(
+                sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)), doing=doing
+            )
         session.run(sql.SQL("REINDEX INDEX {}").format(name), doing=doing)
         plan = _forced(session, target, query)
         return plan is not None and _goes_through(plan, target.index.name)

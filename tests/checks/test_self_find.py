@@ -11,6 +11,7 @@ from campaign.pages import PageFile, rows_in
 from lambdas.adapters import postgres
 from lambdas.domain.units import Claim, Status
 from lambdas.verification import batch
+from local.rds import MASTER
 from tests.checks.physical import (
     Damage,
     assert_wrong,
@@ -131,6 +132,7 @@ _SETUP: tuple[Statement, ...] = (
             f'CREATE INDEX "i{number} %s" ON "t{number} %s" USING {index}',
         )
     ),
+    f'ALTER TABLE "t{INDEXES.index("brin (b)")} %s" OWNER TO {MASTER}',
     "CREATE TABLE served (id int PRIMARY KEY)",
     "INSERT INTO served SELECT generate_series(1, 3000)",
     "CREATE INDEX served_too ON served USING brin (id) WITH (pages_per_range = 1)",
