@@ -16,6 +16,8 @@ XMIN_AT, XMAX_AT, CTID_AT, INFOMASK2_AT, INFOMASK_AT, HOFF_AT = 0, 4, 12, 18, 20
 """Within a page's header, and within a row version's."""
 
 XMIN_COMMITTED, XMIN_INVALID, XMAX_COMMITTED, XMAX_INVALID = 0x0100, 0x0200, 0x0400, 0x0800
+XMAX_LOCK = 0x0010 | 0x0040 | 0x0080 | 0x1000
+"""What says that ``xmax`` has locked the row only, how, or that it is several transactions."""
 HINTS = XMIN_COMMITTED | XMIN_INVALID | XMAX_COMMITTED | XMAX_INVALID
 
 POINTER_UNUSED, POINTER_NORMAL, POINTER_DEAD = 0, 1, 3

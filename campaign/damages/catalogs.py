@@ -26,6 +26,17 @@ _OF_THE_SCHEMA = (
 )
 """Whose last page, where the source's own objects stand, is zeroed."""
 
+_DEPENDENCIES = 0xB4549A2C.to_bytes(4, "little")
+_OTHER_TYPE = """
+UPDATE pg_statistic s SET stavalues1 = o.stavalues1, stakind1 = o.stakind1
+  FROM pg_statistic o
+ WHERE s.starelid = 'users'::regclass AND o.starelid = s.starelid
+   AND s.staattnum = (SELECT attnum FROM pg_attribute
+                       WHERE attrelid = s.starelid AND attname = 'name')
+   AND o.staattnum = (SELECT attnum FROM pg_attribute
+                       WHERE attrelid = s.starelid AND attname = 'id')
+"""
+
 _SHARED = ("pg_authid", "pg_auth_members", "pg_database", "pg_db_role_setting", "pg_shdepend")
 
 
@@ -92,6 +103,16 @@ def _flip_large_object(body: Body) -> None:
     pages = body.main("pg_catalog.pg_largeobject")
     block, rows = _last_with_rows(pages)
     pages.flip(block, rows[-1].data_at + 100, 0x01)
+
+
+def _flip_dependencies(body: Body) -> None:
+    """The number that functional dependencies begin with (``STATS_DEPS_MAGIC``)."""
+    pages = body.main("pg_catalog.pg_statistic_ext_data")
+    for block in range(len(pages)):
+        at = pages.read(block).find(_DEPENDENCIES)
+        if at > 0:
+            return pages.flip(block, at, 0x01)
+    raise NothingChanged("there are no functional dependencies")
 
 
 def _last_with_rows(pages: PageFile) -> tuple[int, list[Row]]:
@@ -180,6 +201,19 @@ DAMAGES = (
         (OTHER_WORD,),
         _zero_last("pg_class", OTHER),
         expected=Expected.STOPPED,
+    ),
+    _of_shop(
+        "statistics-extended",
+        "extended statistics begin with another number, sealed",
+        sealed(_flip_dependencies),
+        "users_stats",
+    ),
+    Damage(
+        "statistics-type",
+        "catalogs",
+        "the statistics of a column of texts hold numbers",
+        ("public.users", "column name"),
+        statements=(_OTHER_TYPE,),
     ),
     Damage(
         "pg_statistic-empty",

@@ -115,11 +115,23 @@ DAMAGES = (
         "UPDATE pg_attribute SET attisdropped = true"
         " WHERE attrelid = 'typed'::regclass AND attname = 'c'",
     ),
-    _left(
-        "frozen-horizon",
-        "a table's horizon lies in the future",
-        "public.pairs",
-        "UPDATE pg_class SET relfrozenxid = '3000000' WHERE oid = 'pairs'::regclass",
+    *(
+        _left(
+            f"{name}-horizon",
+            f"a table's {column} lies in the future",
+            "public.pairs",
+            f"UPDATE pg_class SET {column} = '3000000' WHERE oid = 'pairs'::regclass",
+        )
+        for name, column in (("frozen", "relfrozenxid"), ("multixact", "relminmxid"))
+    ),
+    *(
+        _left(
+            f"database-{name}-horizon",
+            f"a database's {column} lies in the future",
+            "database shop",
+            f"UPDATE pg_database SET {column} = '3000000' WHERE datname = 'shop'",
+        )
+        for name, column in (("frozen", "datfrozenxid"), ("multixact", "datminmxid"))
     ),
     Damage(
         "password-changed",

@@ -188,6 +188,13 @@ DAMAGES = (
         _reset_log("--next-transaction-id=800"),
     ),
     Damage(
+        "epoch",
+        "log",
+        "the next transaction's number is one of another age",
+        ("next transaction",),
+        _reset_log("--epoch=1"),
+    ),
+    Damage(
         "old-object-number",
         "unseen",
         "the next object's number is one of long ago; the server skips the ones in use",
@@ -242,6 +249,21 @@ DAMAGES = (
         "two databases' files are swapped",
         (SHOP,),
         _swap_databases,
+    ),
+    *(
+        Damage(
+            f"template-{name}",
+            "data folder",
+            f"the template of new databases: {what}",
+            ("template1",),
+            surgery,
+        )
+        for name, what, surgery in (
+            ("lost", "its files are gone", _lose("base/1")),
+            ("version-lost", "its version is gone", _lose("base/1/PG_VERSION")),
+            ("map-lost", "its map is gone", _lose("base/1/pg_filenode.map")),
+            ("functions-zero", "its functions read as zeros", _zero("base/1/1255")),
+        )
     ),
     Damage(
         "stray-file",

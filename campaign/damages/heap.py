@@ -20,6 +20,7 @@ from campaign.pages import (
     XMAX_AT,
     XMAX_COMMITTED,
     XMAX_INVALID,
+    XMAX_LOCK,
     XMIN_AT,
     XMIN_COMMITTED,
     XMIN_INVALID,
@@ -108,10 +109,13 @@ def _set_xmin(body: Body) -> None:
 
 
 def _set_xmax(body: Body) -> None:
+    """The row may carry the same transaction already, as one that has only locked it."""
     pages, block, page, row = _row(body)
-    mask = number(page, row.at + INFOMASK_AT) & ~XMAX_INVALID | XMAX_COMMITTED
-    pages.change(block, row.at + INFOMASK_AT, mask.to_bytes(2, "little"))
-    pages.change(block, row.at + XMAX_AT, page[row.at : row.at + 4])
+    mask = number(page, row.at + INFOMASK_AT) & ~(XMAX_INVALID | XMAX_LOCK) | XMAX_COMMITTED
+    changed = bytearray(page)
+    changed[row.at + INFOMASK_AT : row.at + INFOMASK_AT + 2] = mask.to_bytes(2, "little")
+    changed[row.at + XMAX_AT : row.at + XMAX_AT + 4] = page[row.at : row.at + 4]
+    pages.write(block, bytes(changed))
 
 
 def _set_infomask(body: Body) -> None:

@@ -12,10 +12,12 @@ from lambdas.checks import (
     forks,
     freshness,
     heap,
+    horizons,
     large_objects,
     leftovers,
     self_find,
     sequences,
+    statistics,
     visibility,
 )
 from lambdas.checks.shape import Check
@@ -39,5 +41,7 @@ CHECKS: dict[str, Check] = {
         collations.CHECK,
         leftovers.CHECK,
         freshness.CHECK,
+        horizons.CHECK,
+        statistics.CHECK,
     )
 }

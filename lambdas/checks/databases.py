@@ -1,9 +1,10 @@
 """Every database of the instance can be connected to, and none is missing.
 
-``pg_class`` is read in each: a database whose files are gone accepts the login and then fails.
+``pg_class`` is read in each: a database whose files are gone accepts the login and then fails. Of
+``template1``, which new databases are made from, nothing else is looked at.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE
@@ -17,6 +18,23 @@ ATTEMPTS = 3
 
 ADVICE = "connect to it on the source; if it is there and answers, take another snapshot"
 
+_IN_RECOVERY = "SELECT pg_catalog.pg_is_in_recovery()"
+
+TEMPLATE = "template1"
+STANDBY = "the copy is still in recovery, as a standby is: it takes no writes"
+
+_NOT_UNDERSTOOD = frozenset({"42883", "42P01", "42703", "42704"})
+"""No such function, relation, column, object."""
+
+# Below 12000 are the objects that every database has, and nobody can drop (access/transam.h).
+_PINNED = """
+SELECT (SELECT count(*) FROM pg_catalog.pg_class WHERE oid < 12000),
+       (SELECT count(*) FROM pg_catalog.pg_proc WHERE oid < 12000)
+"""
+_TEMPLATE = """
+SELECT datallowconn AND datconnlimit <> -2
+  FROM pg_catalog.pg_database WHERE datname = %s
+"""
 # A superuser's connections are counted, and never refused.
 _LIMITS = """
 SELECT has_database_privilege(d.oid, 'CONNECT'), d.datconnlimit,
@@ -46,6 +64,7 @@ def plan(survey: Survey) -> Iterator[Unit]:
                 "refused": _refused(before, database.name) or _refused(after, database.name),
             },
         )
+    yield Unit(f"{NAME}/{TEMPLATE}", NAME, TEMPLATE, "", claim=Claim.PROVEN)
     for name in sorted((before.keys() & after.keys()) - here):
         known = _identity(before[name])
         if known is not None and known == _identity(after[name]):
@@ -61,20 +80,69 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         return Measurement(unit.id, Status.WRONG, findings=(f"missing on the copy; {ADVICE}",))
     if unit.detail.get("damaged"):
         return Measurement(unit.id, Status.WRONG, findings=(f"{unit.detail['closed']}; {ADVICE}",))
+    if unit.database == TEMPLATE:
+        return _template(unit, bench)
     for _ in range(ATTEMPTS):
         try:
             with bench.session(unit.database) as session:
                 session.row("SELECT count(*) FROM pg_catalog.pg_class", doing="reading pg_class")
+                (standby,) = session.row(_IN_RECOVERY, doing="asking whether it is a standby")
         except DatabaseUnreachable as error:
             last = error
         except QueryFailed as error:
             return failed(unit, error)
         else:
-            return _reached(unit)
+            return _reached(unit, standby=standby)
     return _unreached(unit, bench, last)
 
 
-def _reached(unit: Unit) -> Measurement:
+def _template(unit: Unit, bench: Bench) -> Measurement:
+    """It holds what the maintenance database holds of what nobody can drop."""
+    with bench.session(MAINTENANCE_DATABASE) as session:
+        wanted = session.row(_PINNED, doing=f"counting what {MAINTENANCE_DATABASE} holds")
+        rows = session.rows(_TEMPLATE, [TEMPLATE], doing="looking up the template")
+    if why := _why_no_template(rows):
+        return Measurement(unit.id, Status.EXEMPT, notes=(why,))
+    for _ in range(ATTEMPTS):
+        try:
+            with bench.session(unit.database) as session:
+                found = session.row(_PINNED, doing=f"counting what {TEMPLATE} holds")
+        except DatabaseUnreachable as error:
+            last = error
+        except QueryFailed as error:
+            return _refused_there(unit, error)
+        else:
+            return _like(unit, found, wanted)
+    return _unreached(unit, bench, last)
+
+
+def _why_no_template(rows: Sequence[tuple[bool]]) -> str:
+    if not rows:
+        return "there is no such database"
+    return "" if rows[0][0] else "closed to connections on the source (datallowconn is off)"
+
+
+def _refused_there(unit: Unit, error: QueryFailed) -> Measurement:
+    """What PostgreSQL has understood elsewhere it does not without its own functions."""
+    if error.sqlstate in _NOT_UNDERSTOOD:
+        return Measurement(unit.id, Status.WRONG, findings=(f"{error}; {ADVICE}",))
+    return failed(unit, error)
+
+
+def _like(unit: Unit, found: Sequence[int], wanted: Sequence[int]) -> Measurement:
+    findings = tuple(
+        f"{catalog} holds {here:,} of PostgreSQL's own {what} instead of {there:,}; {ADVICE}"
+        for catalog, what, here, there in zip(
+            ("pg_class", "pg_proc"), ("relations", "functions"), found, wanted, strict=True
+        )
+        if here != there
+    )
+    return Measurement(unit.id, Status.WRONG if findings else Status.OK, findings=findings)
+
+
+def _reached(unit: Unit, *, standby: bool) -> Measurement:
+    if standby and unit.database == MAINTENANCE_DATABASE:
+        return Measurement(unit.id, Status.UNMEASURED, notes=(STANDBY,))
     if unit.detail.get("closed"):
         return Measurement(unit.id, Status.UNMEASURED, notes=(unit.detail["closed"],))
     return Measurement(unit.id, Status.OK)
@@ -82,7 +150,7 @@ def _reached(unit: Unit) -> Measurement:
 
 def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurement:
     """Tell a broken database from one that has refused just now, or refuses everybody like us."""
-    if not unit.detail["closed"]:
+    if unit.database != TEMPLATE and not unit.detail["closed"]:
         return failed(unit, error)
     try:
         with bench.session(MAINTENANCE_DATABASE) as session:
@@ -96,7 +164,7 @@ def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurem
         why = "the copy's master user may not connect; grant CONNECT to the master user"
     elif 0 <= limit <= taken:
         why = f"no connection; the database's connection limit is {limit:,}"
-    elif unit.detail["refused"]:
+    elif unit.detail.get("refused"):
         why = "no connection, and the source refused the reader too"
     if why:
         return Measurement(unit.id, Status.UNMEASURED, notes=(why,))

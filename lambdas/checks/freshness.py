@@ -6,7 +6,8 @@ has reached the disk, and of the copy. A damaged stretch of log at the end, whic
 its end without a word, loses them; so does a stale page of the transaction status.
 
 The copy's own position in the log must not be behind what the first reading saw flushed either. It
-only grows once the copy runs, so being ahead proves nothing.
+only grows once the copy runs, so being ahead proves nothing. Nor does a next transaction that is
+ahead, but for one that no copy can have come to: it is another age's.
 """
 
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ SUBJECT = "newest commits"
 
 NEWEST = 1024
 """Transactions that are asked about; a page of the transaction status holds 32,768."""
+
+BEYOND = 2**31
+"""Transactions that a copy can't have run by itself; from one age to the next it is twice that."""
 
 _POSITION = """
 SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
@@ -91,7 +95,11 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         position, following, _ = session.row(_POSITION, doing="reading the position in the log")
         timeline = _timeline(session)
         endings = _endings(session, before["first"], min(following, before["next"]))
-    findings = [*_behind(before, int(position)), *_lost(before, endings)]
+    findings = [
+        *_behind(before, int(position)),
+        *_out_of_age(following, before["next"], after["next"]),
+        *_lost(before, endings),
+    ]
     if findings and before["timeline"] != after["timeline"]:
         why = "the source failed over between the readings, and may have lost commits itself"
         return Measurement(unit.id, Status.UNMEASURED, notes=(*findings, why))
@@ -112,6 +120,19 @@ def _behind(before: dict[str, Any], position: int) -> Iterator[str]:
     if position < before["position"]:
         lacking = before["position"] - position
         yield f"the copy's log ends {lacking:,} bytes before the source's first reading"
+
+
+def _out_of_age(following: int, first: int, last: int) -> Iterator[str]:
+    """Whether the copy counts its transactions from another place of their circle.
+
+    What was rolled back at the end need not be known to it, so that it may lie a little before the
+    source's ``first``; those that were committed are asked for one by one.
+    """
+    if not first - BEYOND < following < last + BEYOND:
+        yield (
+            f"the copy's next transaction is {following:,}, and the source's went from {first:,} to"
+            f" {last:,}"
+        )
 
 
 def _lost(before: dict[str, Any], here: str) -> Iterator[str]:

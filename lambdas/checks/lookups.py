@@ -54,6 +54,11 @@ SELECT pg_get_expr(x.indpred, x.indrelid),
  WHERE x.indexrelid = %s::oid
 """
 
+_OWNED_BY_ANOTHER = """
+SELECT pg_get_userbyid(relowner)::text FROM pg_catalog.pg_class
+ WHERE oid = %s::oid AND NOT pg_has_role(relowner, 'USAGE')
+"""
+
 _FORCED = {
     "enable_seqscan": "off",
     "enable_tidscan": "off",
@@ -101,6 +106,8 @@ _REFUSED = (
     "the planner refuses it, and no other index serves its columns: its first page may be damaged;"
     " plan the same on the source"
 )
+
+_MADE_ANEW = "the planner refuses it, and takes the same index made anew: its first page is damaged"
 
 _OTHER_WAYS = {"Seq Scan", "Tid Scan", "Tid Range Scan"}
 
@@ -244,6 +251,8 @@ def _ask(session: Session, target: Target, query: sql.Composable) -> Found:
     if plan is None:
         return Found(missed=(f"{title}: the planner takes another way than this index",))
     if not _goes_through(plan, target.index.name):
+        if _taken_when_made_anew(session, target, query):
+            return Found(findings=(f"{title}: {_MADE_ANEW}",))
         return Found(doubts=(f"{title}: {_REFUSED}",))
     looked, late, lost, first = session.row(query, doing=f"looking rows up through {title}")
     partly = () if not late else (f"{title}: no time for {late:,} rows after {SECONDS} seconds",)
@@ -288,6 +297,31 @@ def _forced(session: Session, target: Target, query: sql.Composable) -> Mapping[
             return plan
     refused = target.index.method in _PLANNED_BY_CONTENT and not _takes_any(plan)
     return plan if refused else None
+
+
+def _taken_when_made_anew(session: Session, target: Target, query: sql.Composable) -> bool:
+    """Whether the planner refuses the index for what lies in its file, and for nothing else.
+
+    It is made anew on the copy, in a transaction that is rolled back, and its owner's role with it.
+    As a replica's, that does not run the source's event triggers.
+    """
+    title = target.index.title
+    name = sql.Identifier(target.index.schema, target.index.name)
+    doing = f"making {title} anew, for comparison"
+    try:
+        session.run("BEGIN READ WRITE", doing=doing)
+        session.run("SET LOCAL session_replication_role = replica", doing=doing)
+        for (owner,) in session.rows(_OWNED_BY_ANOTHER, [target.index.oid], doing=doing):
+            session.run(
+                sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner)), doing=doing
+            )
+        session.run(sql.SQL("REINDEX INDEX {}").format(name), doing=doing)
+        plan = _forced(session, target, query)
+        return plan is not None and _goes_through(plan, target.index.name)
+    except QueryFailed:
+        return False  # it is its owner's to make, or its table's rows can't be read
+    finally:
+        session.run("ROLLBACK", doing=doing)
 
 
 def _takes_any(plan: Mapping[str, Any]) -> bool:

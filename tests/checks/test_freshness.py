@@ -1,6 +1,6 @@
 """The newest commits are on the copy, and how much of the source's log can be missing is told."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,19 @@ def test_a_log_that_ends_too_early_is_found(found: Taken) -> None:
     assert_failed(judgement, "bytes before the source's first reading")
     assert_failed(judgement, "of the newest", "aborted instead of committed")
     assert after_failover.status is Status.UNMEASURED
+
+
+@pytest.mark.parametrize("ages", [-1, 1])
+def test_a_copy_of_another_age_is_found(found: Taken, ages: int) -> None:
+    """The readings are moved instead of the copy: what counts is how far they lie apart."""
+
+    def moved(reading: Mapping[str, Any]) -> Mapping[str, Any]:
+        position = reading["position"]
+        return {**reading, "position": {**position, "next": position["next"] + ages * 2**32}}
+
+    other = replace(found, before=moved(found.before), after=moved(found.after))
+    with other.restored() as copy:
+        assert_failed(other.judged(copy), "the copy's next transaction is", "the source's went")
 
 
 def test_a_log_whose_end_is_gone_is_found(source: Source, database: str) -> None:
