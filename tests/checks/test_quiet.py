@@ -251,6 +251,21 @@ def test_a_table_whose_row_security_nobody_escapes_is_not_measured(
     assert any("public.forced" in text and "42501" in text for text in judgement.reasons)
 
 
+def test_a_table_of_ones_own_among_those_of_the_system_is_counted(
+    source: Source, database: str
+) -> None:
+    source.run(
+        database,
+        "CREATE TABLE information_schema.house_notes (a int)",
+        "INSERT INTO information_schema.house_notes VALUES (1)",
+    )
+    judgement = sandwich(source)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    notes = results_of(judgement, "counts", database)["information_schema.house_notes"]
+    assert (notes.claim, notes.measured["rows"]) == (Claim.PROVEN, 1)
+
+
 IDLE_AND_ADDED = "CREATE TABLE kept (a int)", "INSERT INTO kept VALUES (1)"
 
 
