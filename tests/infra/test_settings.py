@@ -112,7 +112,7 @@ BAD: list[tuple[str, Any]] = [
     ("load", LOAD),
     ("postgres_majors", []),
     ("postgres_majors", ["16"]),
-    ("postgres_majors", [9]),
+    ("postgres_majors", [13]),
     ("postgres_majors", [16, 16]),
     ("postgres_majors", [19]),
     ("copy_instance_class", "m7g.large"),

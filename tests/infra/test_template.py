@@ -39,7 +39,7 @@ DEPLOYMENTS: dict[str, Mapping[str, Any]] = {
     "given-vpc-bare": {
         "sources": [OTHER],
         "network": {key: GIVEN[key] for key in ("vpc_id", "subnet_ids")},
-        "postgres_majors": [13],
+        "postgres_majors": [14],
         "load": {"buckets": LOAD["buckets"]},
         "copy_instance_class": "db.m7g.large",
     },
