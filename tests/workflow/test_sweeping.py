@@ -86,8 +86,8 @@ def sweep_until_nothing_is_left(cloud: Cloud) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "state",
     [
-        pytest.param(state, marks=pytest.mark.thorough) if state in READING else state
-        for state in STATES
+        pytest.param(state, marks=pytest.mark.thorough) if state in READING or number % 2 else state
+        for number, state in enumerate(STATES)
     ],
 )
 def test_an_execution_stopped_at_a_state_leaves_nothing_once_swept(
