@@ -69,12 +69,15 @@ _BY_BUCKET = sql.SQL("""
 SELECT b.number - 1, s.rows, s.standing, s.content, s.beyond
   FROM unnest({low}::tid[], {high}::tid[]) WITH ORDINALITY b (low, high, number),
        LATERAL (SELECT count(*), count(r.hash), sum(r.hash),
-                       count(*) FILTER (WHERE r.hash IS NULL AND {beyond})
-                  FROM (SELECT CASE WHEN NOT {younger} THEN {row} END, xmin
+                       {beyond}
+                  FROM (SELECT CASE WHEN NOT {younger} THEN {row} END AS hash{version}
                           FROM ONLY {relation} WHERE ctid >= b.low AND ctid < b.high
-                        OFFSET 0) r (hash, version)) s (rows, standing, content, beyond)
+                        OFFSET 0) r) s (rows, standing, content, beyond)
 """)
-_BEYOND = sql.SQL("pg_catalog.age(r.version) <= (SELECT pg_catalog.age({}::xid))")
+_BEYOND = sql.SQL(
+    "count(*) FILTER (WHERE r.hash IS NULL"
+    " AND pg_catalog.age(r.version) <= (SELECT pg_catalog.age({}::xid)))"
+)
 _END_BLOCK = 2**32 - 1
 
 
@@ -213,7 +216,8 @@ def count_standing(
         low=_places(starts),
         high=_places([*starts[1:], last]),
         younger=younger_than(horizon),
-        beyond=sql.SQL("false") if beyond is None else _BEYOND.format(_xid(beyond)),
+        beyond=sql.SQL("0") if beyond is None else _BEYOND.format(_xid(beyond)),
+        version=sql.SQL("" if beyond is None else ", xmin AS version"),
         row=row,
         relation=sql.Identifier(relation.schema, relation.table),
     )
