@@ -300,3 +300,17 @@ def test_what_a_login_trigger_writes_down_of_the_drill_is_no_damage(
     assert judgement.verdict is Verdict.PASSED, judgement.reasons
     kept = results_of(judgement, "counts", database)["public.kept"]
     assert any("login trigger" in note for note in kept.notes)
+
+
+def test_what_rds_does_to_roles_of_its_own_when_it_restores_is_no_damage(source: Source) -> None:
+    statements = (
+        "GRANT pg_read_server_files TO rds_superuser",
+        "ALTER ROLE rds_superuser SET work_mem = '7MB'",
+    )
+    with taken(source) as found, found.restored(last=True) as copy:
+        with copy.admin() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+        judgement = found.judged(copy)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons

@@ -404,13 +404,16 @@ CLUSTER_KINDS = (
     _role("a.xmin::text", "JOIN pg_authid a ON a.oid = o.oid", needs="pg_authid"),
     _role(f"'{NUMBERED}' || o.oid", instead_of="pg_authid"),
     Kind("'database'", "pg_database", "quote_ident(o.datname)", number=""),
-    # What the copy's master user grants itself to read with is not production's.
+    # What the copy's master user grants itself to read with is not production's, nor what RDS gives
+    # to its own roles, which it may do anew when it restores.
     Kind(
         "'membership'",
         "pg_auth_members",
         "concat('of role #', o.member, ' in role #', o.roleid)",
         where="""NOT EXISTS (SELECT FROM pg_auth_members s JOIN pg_roles r ON r.oid = s.roleid
-            WHERE s.member = o.member AND r.rolname = 'rds_superuser')""",
+            WHERE s.member = o.member AND r.rolname = 'rds_superuser')
+            AND NOT EXISTS (SELECT FROM pg_roles r
+                             WHERE r.oid = o.member AND r.rolname ~ '^rds')""",
         kin=(),
         number="",
     ),
@@ -421,6 +424,7 @@ CLUSTER_KINDS = (
         " CASE WHEN o.setdatabase <> 0"
         " THEN 'in the database ' || coalesce(quote_ident(d.datname), o.setdatabase::text) END)",
         "LEFT JOIN pg_database d ON d.oid = o.setdatabase",
+        "NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = o.setrole AND r.rolname ~ '^rds')",
         kin=("o.setdatabase",),
         number="",
     ),
