@@ -7,19 +7,11 @@ import pytest
 
 from local.cloud import Cloud, embedded_cloud
 from local.rds import Tempo
+from tests.workflow.conftest import FAST
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
 
-FAST = Tempo(
-    creating=0.02,
-    backing_up=0.02,
-    snapshot=0.04,
-    before_reset=0.02,
-    resetting=0.02,
-    before_active=0.02,
-    deleting=0.02,
-)
 VISIBLE = Tempo(
     creating=0.3,
     backing_up=0.3,

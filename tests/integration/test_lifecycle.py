@@ -16,8 +16,9 @@ from local import guardian
 from local.cloud import SOURCE, Cloud, embedded_cloud
 from local.postgres import PostgresServer, find_binaries
 from local.rds import MASTER
-from tests.integration.conftest import FAST, VISIBLE
+from tests.integration.conftest import VISIBLE
 from tests.integration.observing import lives, processes_of, watch
+from tests.workflow.conftest import FAST
 
 ROOT = Path(__file__).parents[2]
 

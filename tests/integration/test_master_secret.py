@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from local.cloud import Cloud
 from local.rds import MASTER
-from tests.integration.conftest import FAST, VISIBLE
+from tests.integration.conftest import VISIBLE
 from tests.integration.observing import (
     instance,
     logs_in,
@@ -18,6 +18,7 @@ from tests.integration.observing import (
     wait_until_gone,
     watch,
 )
+from tests.workflow.conftest import FAST
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient

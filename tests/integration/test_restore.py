@@ -7,7 +7,7 @@ import pytest
 
 from local.cloud import SECURITY_GROUP, SOURCE, SUBNET_GROUP, Cloud
 from local.rds import Mishap
-from tests.integration.conftest import FAST, VISIBLE
+from tests.integration.conftest import VISIBLE
 from tests.integration.observing import (
     ask,
     instance,
@@ -18,6 +18,7 @@ from tests.integration.observing import (
     wait_until_gone,
     watch,
 )
+from tests.workflow.conftest import FAST
 
 if TYPE_CHECKING:
     from types_boto3_rds import RDSClient
