@@ -58,8 +58,7 @@ def _damage(
             return NOTHING_FITS
         for checksums in CHECKSUMS[options.checksums]:
             campaigns.append(_campaign(console, binaries, folder, options, checksums=checksums))
-    for campaign in campaigns:
-        console.print(report.matrix(campaign))
+            console.print(report.matrix(campaigns[-1]))
     for campaign in campaigns:
         for outcome in campaign.broken:
             console.print(f"[red]{campaign.title}[/red] {escape(report.told(outcome))}")
