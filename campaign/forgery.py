@@ -8,6 +8,7 @@ So the UPDATE is done, and its new version is put in the old one's place.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from psycopg2 import sql
 
@@ -77,12 +78,12 @@ def forge(
     pages.write(before.block, _in_place(page, before, after))
 
 
-def _place(cursor: object, table: str, key: int) -> _Place:
+def _place(cursor: Any, table: str, key: int) -> _Place:
     found = []
     for part in (1, 2):
         statement = sql.SQL(_POINTER_NUMBER).format(sql.Literal(part), sql.Identifier(table))
-        cursor.execute(statement, [key])  # type: ignore[attr-defined]
-        found.append(cursor.fetchone()[0])  # type: ignore[attr-defined]
+        cursor.execute(statement, [key])
+        found.append(cursor.fetchone()[0])
     return _Place(*found)
 
 

@@ -5,11 +5,10 @@ Reads the job as one line of JSON, imports what it needs, runs, and prints secon
 
 import json
 import logging
-import queue
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
@@ -21,6 +20,7 @@ from lambdas.checks import standing
 from lambdas.checks.shape import Relation
 
 STATEMENT_SECONDS = 3600
+BLOCK_BYTES = 8192
 
 
 @dataclass(frozen=True)
@@ -89,45 +89,25 @@ Found = dict[tuple[str, str], standing.Counted]
 
 def _share_out(job: Job, databases: Sequence[str]) -> Found:
     """Every table of the databases, the largest first, over the connections."""
-    work: queue.SimpleQueue[tuple[str, Relation]] = queue.SimpleQueue()
     with _session(job, SOURCE) as session:
         (horizon,) = session.row(
             "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint", doing="the horizon"
         )
     every = [(name, relation) for name in databases for relation in _of(job, name)]
-    for item in sorted(every, key=lambda item: -item[1].size_bytes):
-        work.put(item)
-    found: Found = {}
-    failed: list[Exception] = []
+    every.sort(key=lambda item: -item[1].size_bytes)
 
-    def keep_on() -> None:
-        try:
-            _work_off(job, work, horizon, found)
-        except Exception as error:  # noqa: BLE001 -- a thread's error is raised below
-            failed.append(error)
-
-    threads = [threading.Thread(target=keep_on) for _ in range(job.connections)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise failed[0]
-    return found
-
-
-def _work_off(
-    job: Job, work: "queue.SimpleQueue[tuple[str, Relation]]", horizon: int, found: Found
-) -> None:
-    while True:
-        try:
-            database, relation = work.get_nowait()
-        except queue.Empty:
-            return
-        buckets = standing.buckets_for(relation.size_bytes, 8192)
+    def read(item: tuple[str, Relation]) -> standing.Counted:
+        database, relation = item
+        buckets = standing.buckets_for(relation.size_bytes, BLOCK_BYTES)
         with _session(job, database) as session:
-            counted = standing.count_standing(session, relation, horizon, buckets)
-        found[database, relation.table] = counted
+            return standing.count_standing(session, relation, horizon, buckets)
+
+    with ThreadPoolExecutor(job.connections) as pool:
+        counted = list(pool.map(read, every))
+    return {
+        (name, relation.table): found
+        for (name, relation), found in zip(every, counted, strict=True)
+    }
 
 
 def _of(job: Job, database: str) -> list[Relation]:

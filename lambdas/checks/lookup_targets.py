@@ -9,6 +9,7 @@ from lambdas.checks.storage import StoredIndex
 EVERYTHING_BYTES = 2**30
 """A table up to this size is looked up whole; of a larger one, some blocks."""
 
+WHOLE_PERCENT = 100.0
 SAMPLE_BYTES = 64 * 2**20
 
 _PREFERRED = ("=", "~=", "@>", "<@", "&&", "%", "<=", ">=")
@@ -101,10 +102,10 @@ class Target:
     def percent(self) -> float:
         """Of the table's blocks, how many are looked up."""
         if self.index.table_bytes <= EVERYTHING_BYTES:
-            return 100.0
-        return 100.0 * SAMPLE_BYTES / self.index.table_bytes
+            return WHOLE_PERCENT
+        return WHOLE_PERCENT * SAMPLE_BYTES / self.index.table_bytes
 
     @property
     def is_whole(self) -> bool:
         """Whether all blocks are."""
-        return self.percent >= 100  # noqa: PLR2004 -- per cent
+        return self.percent >= WHOLE_PERCENT

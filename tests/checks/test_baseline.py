@@ -155,8 +155,9 @@ class _Losing:
                     raise DatabaseUnreachable("the connection was lost", lost=True)
                 return rows(query, parameters, doing=doing)
 
-            session.rows = lose  # type: ignore[method-assign]
-            yield session
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(session, "rows", lose)
+                yield session
 
 
 def test_what_one_check_can_not_read_is_lost_to_it_alone(

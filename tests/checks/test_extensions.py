@@ -9,6 +9,7 @@ from campaign.arena import Source, Taken, results_of, taken
 from lambdas.domain.request import BASELINE_NONE
 from lambdas.domain.units import Status
 from lambdas.domain.verdict import Result
+from local.postgres import PostgresServer
 from tests.checks.sandwich import assert_failed
 
 pytestmark = pytest.mark.xdist_group("checks-logical")
@@ -74,8 +75,8 @@ def found(source: Source) -> Iterator[Taken]:
         source.run("postgres", f"DROP DATABASE {NAME} WITH (FORCE)")
 
 
-def _results(found: Taken, copy: object) -> dict[str, Result]:
-    results = results_of(found.judged(copy), "extensions", NAME)  # type: ignore[arg-type]
+def _results(found: Taken, copy: PostgresServer) -> dict[str, Result]:
+    results = results_of(found.judged(copy), "extensions", NAME)
     return {subject.split(" ")[0]: result for subject, result in results.items()}
 
 

@@ -9,6 +9,7 @@ from psycopg2 import sql
 from campaign.arena import Source, Taken, sessions, taken
 from lambdas.checks import catalog
 from lambdas.checks.catalog import kinds as catalog_kinds
+from lambdas.checks.catalog.cluster_kinds import CLUSTER_KINDS
 from lambdas.checks.catalog.shape import LEFT_OUT
 from lambdas.checks.shape import Bench, Survey
 from lambdas.domain.tools import TOOLS_SCHEMA
@@ -177,7 +178,7 @@ def test_what_the_verifier_brings_to_the_copy_is_not_production_s(
 def test_every_catalog_of_this_postgresql_is_compared_or_left_out_for_a_reason(
     source: Source,
 ) -> None:
-    kinds_ = (*catalog_kinds.DATABASE_KINDS, *catalog_kinds.CLUSTER_KINDS)
+    kinds_ = (*catalog_kinds.DATABASE_KINDS, *CLUSTER_KINDS)
     compared = {kind.catalog for kind in kinds_} | {
         rows.catalog for kind in kinds_ for rows in kind.rows
     }

@@ -9,6 +9,7 @@ from campaign.arena import Source, Taken, results_of, taken
 from lambdas.domain.request import BASELINE_NONE
 from lambdas.domain.units import Claim, Status
 from lambdas.domain.verdict import Result
+from local.postgres import PostgresServer
 from tests.checks.sandwich import assert_failed
 
 pytestmark = pytest.mark.xdist_group("checks-logical")
@@ -73,8 +74,8 @@ def idle(found: Taken) -> Iterator[Taken]:
         yield copied
 
 
-def _result(found: Taken, copy: object) -> Result:
-    return results_of(found.judged(copy), "sequences", NAME)["sequences"]  # type: ignore[arg-type]
+def _result(found: Taken, copy: PostgresServer) -> Result:
+    return results_of(found.judged(copy), "sequences", NAME)["sequences"]
 
 
 def test_what_a_crash_and_a_busy_source_do_to_sequences_is_no_damage(found: Taken) -> None:

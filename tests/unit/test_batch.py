@@ -1,13 +1,15 @@
 """What makes no sense to a check costs its unit, and no other."""
 
-from lambdas.adapters.postgres import MAINTENANCE_DATABASE
+from contextlib import AbstractContextManager
+
+from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.checks.shape import Bench, Seen, Survey, SurveyedDatabase
 from lambdas.domain.request import BASELINE_NONE
 from lambdas.domain.units import Status, Unit
 from lambdas.verification.batch import measure_batch, plan_units
 
 
-def _no_session(_: str) -> None:
+def _no_session(_: str) -> AbstractContextManager[Session]:
     raise AssertionError("no server was to be asked")
 
 
@@ -17,7 +19,7 @@ def test_nonsense_in_one_unit_is_told_by_class_and_line_and_the_next_is_measured
         Unit(id="one", check="sequences", database="d", subject="s", detail={"hunter2": 1}),
         Unit(id="two", check="sequences", database="d", subject="s", exempt=True),
     ]
-    bench = Bench(_no_session, {}, {})  # type: ignore[arg-type]
+    bench = Bench(_no_session, {}, {})
 
     first, second = measure_batch(units, bench, lambda: 60)
 

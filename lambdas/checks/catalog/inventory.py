@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lambdas.adapters.postgres import Session
+from lambdas.checks.catalog.cluster_kinds import CLUSTER_KINDS
 from lambdas.checks.catalog.kinds import (
-    CLUSTER_KINDS,
     DATABASE_GROUPS,
     DATABASE_KINDS,
     FIRST_NUMBER,

@@ -1,11 +1,10 @@
-"""The kinds of objects of PostgreSQL 14 to 18, as data. Nothing but SQL expressions in here.
+"""The kinds of objects of a database of PostgreSQL 14 to 18, as data: SQL expressions.
 
 Names of roles can't be told from older ones, for their catalog is the superuser's: whatever is
 named after a role has its number in its name (``role #16400``), and is told with its name.
 """
 
 from lambdas.checks.catalog.shape import Gathered, Kind, Rows
-from lambdas.domain.catalog import NUMBERED
 from lambdas.domain.tools import TOOLS_SCHEMA
 
 FIRST_NUMBER = 16384
@@ -19,7 +18,7 @@ _OF_TABLE = """JOIN pg_class c ON c.oid = {column}
 _TABLE = "quote_ident(n.nspname) || '.' || quote_ident(c.relname)"
 _NOT_OURS = """NOT EXISTS (SELECT FROM ours u
     WHERE u.classid = o.classoid AND u.objid = o.objoid)"""
-_ABOUT = """(SELECT concat_ws(' ', coalesce(i.type, o.classoid::regclass::text),
+ABOUT = """(SELECT concat_ws(' ', coalesce(i.type, o.classoid::regclass::text),
     coalesce(i.identity, concat_ws(' ', o.objoid, o.objsubid)))
     FROM pg_identify_object(o.classoid, o.objoid, o.objsubid) i)"""
 
@@ -306,7 +305,7 @@ DATABASE_KINDS = (
     Kind(
         "'comment'",
         "pg_description",
-        f"'on ' || {_ABOUT}",
+        f"'on ' || {ABOUT}",
         where=f"(o.objoid >= {FIRST_NUMBER} OR o.classoid = 'pg_catalog.pg_namespace'::regclass)"
         f" AND {_NOT_OURS}",
         kin=("o.objoid",),
@@ -315,14 +314,14 @@ DATABASE_KINDS = (
     Kind(
         "'security label'",
         "pg_seclabel",
-        f"quote_ident(o.provider) || ' on ' || {_ABOUT}",
+        f"quote_ident(o.provider) || ' on ' || {ABOUT}",
         kin=("o.objoid",),
         number="",
     ),
     Kind(
         "'initial privileges'",
         "pg_init_privs",
-        f"'of ' || {_ABOUT}",
+        f"'of ' || {ABOUT}",
         where=f"o.objoid >= {FIRST_NUMBER} AND {_NOT_OURS}",
         kin=("o.objoid",),
         number="",
@@ -381,79 +380,6 @@ DATABASE_GROUPS = (
     ),
 )
 """Privileges of built-in objects are left out: the service itself grants them."""
-
-
-def _role(versions: str, joins: str = "", needs: str = "", instead_of: str = "") -> Kind:
-    """As the view shows it; of the catalog itself the version alone is read, never a password."""
-    return Kind(
-        "'role'",
-        "pg_roles",
-        "quote_ident(o.rolname)",
-        joins,
-        "o.rolname !~ '^rds_' AND o.rolname <> 'rdsadmin'",
-        parts=("nullif(o.rolvaliduntil, 'infinity')",),
-        versions=versions,
-        kin=(),
-        number="",
-        needs=needs,
-        instead_of=instead_of,
-    )
-
-
-CLUSTER_KINDS = (
-    _role("a.xmin::text", "JOIN pg_authid a ON a.oid = o.oid", needs="pg_authid"),
-    _role(f"'{NUMBERED}' || o.oid", instead_of="pg_authid"),
-    Kind("'database'", "pg_database", "quote_ident(o.datname)", number=""),
-    # What the copy's master user grants itself to read with is not production's, nor what RDS gives
-    # to its own roles, which it may do anew when it restores.
-    Kind(
-        "'membership'",
-        "pg_auth_members",
-        "concat('of role #', o.member, ' in role #', o.roleid)",
-        where="""NOT EXISTS (SELECT FROM pg_auth_members s JOIN pg_roles r ON r.oid = s.roleid
-            WHERE s.member = o.member AND r.rolname = 'rds_superuser')
-            AND NOT EXISTS (SELECT FROM pg_roles r
-                             WHERE r.oid = o.member AND r.rolname ~ '^rds')""",
-        kin=(),
-        number="",
-    ),
-    Kind(
-        "'setting'",
-        "pg_db_role_setting",
-        "concat_ws(' ', CASE WHEN o.setrole <> 0 THEN 'of role #' || o.setrole END,"
-        " CASE WHEN o.setdatabase <> 0"
-        " THEN 'in the database ' || coalesce(quote_ident(d.datname), o.setdatabase::text) END)",
-        "LEFT JOIN pg_database d ON d.oid = o.setdatabase",
-        "NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = o.setrole AND r.rolname ~ '^rds')",
-        kin=("o.setdatabase",),
-        number="",
-    ),
-    Kind("'privileges on a parameter'", "pg_parameter_acl", "quote_ident(o.parname)", number=""),
-    Kind("'tablespace'", "pg_tablespace", "quote_ident(o.spcname)", number=""),
-    Kind(
-        "'replication origin'",
-        "pg_replication_origin",
-        "quote_ident(o.roname)",
-        kin=(),
-        number="",
-    ),
-    Kind(
-        "'comment'",
-        "pg_shdescription",
-        "CASE o.classoid WHEN 'pg_catalog.pg_authid'::regclass THEN concat('on role #', o.objoid)"
-        f" ELSE {_ABOUT.replace('o.objsubid', '0')} END",
-        kin=("o.objoid",),
-        number="",
-    ),
-    Kind(
-        "'security label'",
-        "pg_shseclabel",
-        "quote_ident(o.provider) || CASE o.classoid WHEN 'pg_catalog.pg_authid'::regclass"
-        f" THEN concat(' on role #', o.objoid) ELSE {_ABOUT.replace('o.objsubid', '0')} END",
-        kin=("o.objoid",),
-        number="",
-    ),
-)
 
 NOT_COMPARED = {
     "pg_authid": "passwords; the rest is compared through its view pg_roles",

@@ -1,4 +1,4 @@
-"""How a kind of object is described; the kinds are in :mod:`lambdas.checks.catalog.kinds`.
+"""How a kind of object is described; the kinds are in ``kinds.py`` and ``cluster_kinds.py``.
 
 A catalog row is compared whole: every column that the server's version of the catalog has, but for
 those of :data:`LEFT_OUT`. What a later PostgreSQL adds is compared without a line here.

@@ -1,0 +1,85 @@
+"""The kinds of objects that all databases of a server share, as data: SQL expressions."""
+
+from lambdas.checks.catalog.kinds import ABOUT
+from lambdas.checks.catalog.shape import Kind
+from lambdas.domain.catalog import NUMBERED
+
+_OF_RDS = "^rds(_|admin$|repladmin$|topmgr$|writeforwarduser$)"
+"""Names of the service's own roles, which it may make and change when it restores."""
+
+_NOT_OF_RDS = (
+    "NOT EXISTS (SELECT FROM pg_roles s WHERE s.oid = {} AND s.rolname ~ '" + _OF_RDS + "')"
+)
+
+
+def _role(versions: str, joins: str = "", needs: str = "", instead_of: str = "") -> Kind:
+    """As the view shows it; of the catalog itself the version alone is read, never a password."""
+    return Kind(
+        "'role'",
+        "pg_roles",
+        "quote_ident(o.rolname)",
+        joins,
+        f"o.rolname !~ '{_OF_RDS}'",
+        parts=("nullif(o.rolvaliduntil, 'infinity')",),
+        versions=versions,
+        kin=(),
+        number="",
+        needs=needs,
+        instead_of=instead_of,
+    )
+
+
+CLUSTER_KINDS = (
+    _role("a.xmin::text", "JOIN pg_authid a ON a.oid = o.oid", needs="pg_authid"),
+    _role(f"'{NUMBERED}' || o.oid", instead_of="pg_authid"),
+    Kind("'database'", "pg_database", "quote_ident(o.datname)", number=""),
+    # What the copy's master user grants itself to read with is not production's, nor what RDS gives
+    # to its own roles, which it may do anew when it restores.
+    Kind(
+        "'membership'",
+        "pg_auth_members",
+        "concat('of role #', o.member, ' in role #', o.roleid)",
+        where="""NOT EXISTS (SELECT FROM pg_auth_members s JOIN pg_roles r ON r.oid = s.roleid
+            WHERE s.member = o.member AND r.rolname = 'rds_superuser')
+            AND """
+        + _NOT_OF_RDS.format("o.member"),
+        kin=(),
+        number="",
+    ),
+    Kind(
+        "'setting'",
+        "pg_db_role_setting",
+        "concat_ws(' ', CASE WHEN o.setrole <> 0 THEN 'of role #' || o.setrole END,"
+        " CASE WHEN o.setdatabase <> 0"
+        " THEN 'in the database ' || coalesce(quote_ident(d.datname), o.setdatabase::text) END)",
+        "LEFT JOIN pg_database d ON d.oid = o.setdatabase",
+        _NOT_OF_RDS.format("o.setrole"),
+        kin=("o.setdatabase",),
+        number="",
+    ),
+    Kind("'privileges on a parameter'", "pg_parameter_acl", "quote_ident(o.parname)", number=""),
+    Kind("'tablespace'", "pg_tablespace", "quote_ident(o.spcname)", number=""),
+    Kind(
+        "'replication origin'",
+        "pg_replication_origin",
+        "quote_ident(o.roname)",
+        kin=(),
+        number="",
+    ),
+    Kind(
+        "'comment'",
+        "pg_shdescription",
+        "CASE o.classoid WHEN 'pg_catalog.pg_authid'::regclass THEN concat('on role #', o.objoid)"
+        f" ELSE {ABOUT.replace('o.objsubid', '0')} END",
+        kin=("o.objoid",),
+        number="",
+    ),
+    Kind(
+        "'security label'",
+        "pg_shseclabel",
+        "quote_ident(o.provider) || CASE o.classoid WHEN 'pg_catalog.pg_authid'::regclass"
+        f" THEN concat(' on role #', o.objoid) ELSE {ABOUT.replace('o.objsubid', '0')} END",
+        kin=("o.objoid",),
+        number="",
+    ),
+)
