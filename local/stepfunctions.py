@@ -1,11 +1,14 @@
 """moto's Step Functions interpreter, completed where it is not yet whole.
 
-It lacks a JSONata evaluator, does not escape the strings that it hands to one, sleeps through
-retries in real time, and asks nobody whether the machine's role may do what it does. Each repair
-is small and goes in through the interpreter's own seams.
+It lacks a JSONata evaluator, writes the values of variables into the text that it hands to one,
+sleeps through retries in real time, and asks nobody whether the machine's role may do what it does.
+It also parses a machine anew for each execution, which takes a quarter of a drill's processor time.
+Each repair is small and goes in through the interpreter's own seams.
 """
 
 import contextlib
+import copy
+import functools
 import json
 import re
 import time
@@ -15,6 +18,8 @@ from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 from jsonata import Jsonata
+from jsonata.utils import Utils
+from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval import (
     resource_eval_s3,
@@ -68,6 +73,7 @@ def completed_interpreter(
             (jsonata, "_eval_jsonata", _evaluate),
             (states, "encode_jsonata_variable_declarations", _declare),
             (variable_store, "encode_jsonata_variable_declarations", _declare),
+            (ASLParser, "state_machine", _state_machine),
             (lambda_eval_utils, "_invoke_lambda_function", invoke),
             (retrier_decl, "time", clock),
             (WaitFunction, "_wait_interval", wait),
@@ -108,10 +114,50 @@ def _map_run(component: Any, env: Any, eval_input: Any) -> None:
     _run_map(component, env=env, eval_input=eval_input)
 
 
-def _evaluate(expression: str) -> Any:
-    value = Jsonata(expression).evaluate(None)
-    return json.loads(json.dumps(value))
+_parse_machine = ASLParser.state_machine
+_machines: dict[str, Any] = {}
+"""The parse trees by the text; nothing writes into one."""
+
+
+def _state_machine(parser: Any) -> Any:
+    text = str(parser.getTokenStream().tokenSource.inputStream)
+    if text in _machines:
+        return _machines[text]
+    tree = _parse_machine(parser)
+    if not parser.getNumberOfSyntaxErrors():
+        _machines[text] = tree
+    return tree
+
+
+_BOUND = re.compile(r"/\*=(.*?)\*/", re.DOTALL)
+"""A comment of JSONata's that holds variables with their values."""
 
 
 def _declare(bindings: dict[str, Any]) -> str:
-    return "".join(f"{name}:={to_json_str(value)};" for name, value in bindings.items())
+    values = {name.removeprefix("$"): value for name, value in bindings.items()}
+    text = to_json_str(values).replace("*/", r"*\/")
+    return f"/*={text}*/"
+
+
+def _evaluate(expression: str) -> Any:
+    """Variables are bound rather than part of the text, so that it is parsed once."""
+    bindings: dict[str, Any] = {}
+    for values in _BOUND.findall(expression):
+        bindings |= json.loads(values)
+    # What an evaluation keeps is in the instance, and the functions look for that in the thread.
+    evaluator = copy.copy(_parsed(_BOUND.sub("", expression)))
+    Jsonata.CURRENT.jsonata = evaluator
+    value = evaluator.evaluate(None, {name: _bound(each) for name, each in bindings.items()})
+    return json.loads(json.dumps(value))
+
+
+_parsed = functools.lru_cache(maxsize=4096)(Jsonata)
+
+
+def _bound(value: Any) -> Any:
+    """A JSON value as JSONata has it: None would be no value at all."""
+    if value is None:
+        return Utils.NULL_VALUE
+    if isinstance(value, dict):
+        return {name: _bound(each) for name, each in value.items()}
+    return [_bound(each) for each in value] if isinstance(value, list) else value
