@@ -1,14 +1,17 @@
 """The user's own queries, and what may be told of them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 import pytest
 
-from campaign.arena import Source, Taken, taken
+from campaign.arena import Source, Taken, sessions, taken
+from lambdas.checks import CHECKS
+from lambdas.checks.shape import Bench, Survey
 from lambdas.domain.units import Status
-from lambdas.domain.verdict import Judgement, Result, Verdict
+from lambdas.domain.verdict import Judgement, Result, Verdict, fold, judge
+from lambdas.verification.batch import measure_batch
 from local.postgres import PostgresServer
 
 pytestmark = pytest.mark.xdist_group("checks-messages")
@@ -83,20 +86,34 @@ def copy(copied: Taken) -> Iterator[PostgresServer]:
         yield server
 
 
-def _expected(
-    copied: Taken, copy: PostgresServer, query: str, expect: str
-) -> tuple[Judgement, Result]:
-    wanted = {"name": "mine", "database": DATABASE, "sql": query, "expect": expect}
-    judgement = copied.judged(copy, [wanted])
-    (result,) = [found for found in judgement.results if found.check == "expectations"]
-    return judgement, result
+@pytest.fixture(scope="module")
+def sound(copied: Taken, copy: PostgresServer) -> Sequence[Result]:
+    """What every other check says of the copy; it is the same whatever is expected."""
+    judgement = copied.judged(copy)
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+    return judgement.results
+
+
+Ask = Callable[[str, str], tuple[Judgement, Result]]
+
+
+@pytest.fixture
+def ask(copied: Taken, copy: PostgresServer, sound: Sequence[Result]) -> Ask:
+    """The verdict of a copy with one expectation, and the result of that."""
+
+    def asked(query: str, expect: str) -> tuple[Judgement, Result]:
+        wanted = {"name": "mine", "database": DATABASE, "sql": query, "expect": expect}
+        units = list(CHECKS["expectations"].plan(Survey((), "", expectations=[wanted])))
+        bench = Bench(sessions(copy, copied.source.master), {}, {})
+        (result,) = fold(units, measure_batch(units, bench, lambda: 60.0))
+        return judge([*sound, result]), result
+
+    return asked
 
 
 @pytest.mark.parametrize("name", FAILING)
-def test_the_message_of_a_query_that_failed_holds_no_value(
-    copied: Taken, copy: PostgresServer, name: str
-) -> None:
-    judgement, result = _expected(copied, copy, FAILING[name], "> 0")
+def test_the_message_of_a_query_that_failed_holds_no_value(ask: Ask, name: str) -> None:
+    judgement, result = ask(FAILING[name], "> 0")
 
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert result.status is Status.UNMEASURED
@@ -107,29 +124,23 @@ def test_the_message_of_a_query_that_failed_holds_no_value(
 
 
 @pytest.mark.parametrize("name", UNDECIDED)
-def test_a_query_without_one_comparable_value_is_not_measured(
-    copied: Taken, copy: PostgresServer, name: str
-) -> None:
-    judgement, result = _expected(copied, copy, *UNDECIDED[name])
+def test_a_query_without_one_comparable_value_is_not_measured(ask: Ask, name: str) -> None:
+    judgement, result = ask(*UNDECIDED[name])
 
     assert (judgement.verdict, result.status) == (Verdict.INCONCLUSIVE, Status.UNMEASURED)
     assert VALUE not in json.dumps(asdict(judgement))
 
 
 @pytest.mark.parametrize("name", MET)
-def test_a_query_that_gives_what_is_expected_passes(
-    copied: Taken, copy: PostgresServer, name: str
-) -> None:
-    judgement, result = _expected(copied, copy, *MET[name])
+def test_a_query_that_gives_what_is_expected_passes(ask: Ask, name: str) -> None:
+    judgement, result = ask(*MET[name])
 
     assert (judgement.verdict, result.status) == (Verdict.PASSED, Status.OK), judgement.reasons
 
 
 @pytest.mark.parametrize("name", NOT_MET)
-def test_a_query_that_gives_another_value_fails_without_telling_it(
-    copied: Taken, copy: PostgresServer, name: str
-) -> None:
-    judgement, result = _expected(copied, copy, *NOT_MET[name])
+def test_a_query_that_gives_another_value_fails_without_telling_it(ask: Ask, name: str) -> None:
+    judgement, result = ask(*NOT_MET[name])
 
     assert (judgement.verdict, result.status) == (Verdict.FAILED, Status.WRONG)
     assert VALUE not in json.dumps(asdict(judgement))

@@ -79,12 +79,6 @@ def test_a_dump_of_ones_own_passes_and_leaves_only_the_report(folder: Path, smal
     assert processes_of(folder) == []
 
 
-def test_keep_leaves_logs_and_evidence_too(folder: Path, small: str) -> None:
-    assert drill(folder, "--sql", small, "--keep").returncode == 0
-    names = {path.name for path in reports_of(folder)}
-    assert {"functions.log", "shop-production.log", "plan.json"} <= names
-
-
 @pytest.mark.parametrize(
     ("damage", "status"),
     [
@@ -93,10 +87,13 @@ def test_keep_leaves_logs_and_evidence_too(folder: Path, small: str) -> None:
         ("restore-fails", 2),
     ],
 )
-def test_the_exit_status_is_the_verdict(folder: Path, small: str, damage: str, status: int) -> None:
-    done = drill(folder, "--sql", small, "--damage", damage)
+def test_the_exit_status_is_the_verdict_and_keep_leaves_the_logs(
+    folder: Path, small: str, damage: str, status: int
+) -> None:
+    done = drill(folder, "--sql", small, "--damage", damage, "--keep")
     assert done.returncode == status, done.stdout + done.stderr
-    reports_of(folder)
+    names = {path.name for path in reports_of(folder)}
+    assert {"functions.log", "shop-production.log", "baseline-before.json"} <= names
     assert list(folder.iterdir()) == []
 
 
@@ -137,7 +134,13 @@ def test_the_damages_can_be_listed(folder: Path) -> None:
     "kind",
     [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough), signal.SIGKILL],
 )
-@pytest.mark.parametrize("moment", ["the embedded cloud is up", "WaitForInstance"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("the embedded cloud is up", marks=pytest.mark.thorough),
+        "WaitForInstance",
+    ],
+)
 def test_an_interruption_leaves_nothing(
     folder: Path, small: str, kind: signal.Signals, moment: str
 ) -> None:
