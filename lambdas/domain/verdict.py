@@ -112,7 +112,7 @@ def conclude(
         judgement = Judgement(Verdict.INCONCLUSIVE, (failure or "no verdict was reached",))
     if failure and judgement.verdict is Verdict.PASSED:
         reason = f"the copy was verified and could not be kept: {failure}"
-        judgement = Judgement(Verdict.INCONCLUSIVE, (reason,), judgement.results)
+        judgement = replace(judgement, verdict=Verdict.INCONCLUSIVE, reasons=(reason,))
     if cleanup_done:
         return judgement
     passed = judgement.verdict is Verdict.PASSED

@@ -286,8 +286,10 @@ def test_a_copy_that_is_left_over_hides_no_other_reason() -> None:
 
 
 def test_a_copy_that_was_to_be_kept_and_is_not_never_ends_green() -> None:
-    found = conclude(PASSED, "KeepInstance: AccessDenied", cleanup_done=True, cleanup="gone")
+    judged = replace(PASSED, warnings=("no canary",), cost={"seconds": 1.5})
+    found = conclude(judged, "KeepInstance: AccessDenied", cleanup_done=True, cleanup="gone")
     assert found.verdict is Verdict.INCONCLUSIVE
+    assert (found.warnings, found.cost) == (judged.warnings, judged.cost)
     (reason,) = found.reasons
     assert reason == "the copy was verified and could not be kept: KeepInstance: AccessDenied"
 
