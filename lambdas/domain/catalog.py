@@ -218,6 +218,8 @@ def _is_strange(here: CatalogObject | None, meanwhile: Meanwhile, turned: Collec
         return False
     if here.numbered or not here.versions or here.versions.startswith(GATHERED):
         return meanwhile.idle
+    if meanwhile.next is not None and meanwhile.next - meanwhile.horizon >= YOUNG_WINDOW:
+        return False
     versions = _versions(here)
     old = not any(is_young(version, meanwhile.horizon) for version in versions)
     return old or any(v not in turned for v in versions if _is_beyond(v, meanwhile))

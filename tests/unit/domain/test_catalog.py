@@ -297,6 +297,13 @@ def test_a_version_of_another_turn_of_the_circle_is_no_proof_of_that() -> None:
     assert [item.certain for item in found] == [False]
 
 
+@pytest.mark.parametrize("item", [STRANGE, YOUNG])
+def test_after_too_many_transactions_no_version_tells_its_age(item: CatalogObject) -> None:
+    long = Meanwhile(HORIZON, HORIZON + YOUNG_WINDOW)
+    (found,) = differences({}, {}, {item.key: item}, long)
+    assert not found.certain
+
+
 @pytest.mark.parametrize("idle", [True, False])
 @pytest.mark.parametrize("versions", [f"{NUMBERED}16400", f"{GATHERED}abc", ""])
 def test_what_has_no_age_is_strange_only_if_nothing_ran_on_the_source(
