@@ -6,7 +6,7 @@ are an error when a query is planned, and values of another type than the column
 
 from collections.abc import Iterator
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.shape import Bench, Check, Survey, is_damage
@@ -19,11 +19,16 @@ ADVICE = "ANALYZE the table on the source, and take another snapshot"
 TOLD = 3
 """Damaged statistics of one database that are told; the others are counted."""
 
-_MAY_NOT = "42501"
-
 _TABLES = """
 SELECT DISTINCT quote_ident(schemaname) || '.' || quote_ident(tablename), schemaname, tablename
   FROM pg_catalog.pg_stats ORDER BY 1
+"""
+# What the view leaves out by itself, without a word.
+_HIDDEN = """
+SELECT count(DISTINCT c.oid)
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+ WHERE c.relkind IN ('r', 'm', 'p', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+   AND (row_security_active(c.oid) OR NOT has_column_privilege(c.oid, a.attnum, 'SELECT'))
 """
 _OF_COLUMNS = """
 SELECT count(most_common_vals::text), count(most_common_freqs::text), count(histogram_bounds::text),
@@ -80,11 +85,14 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     """Read all of them at once; only where that fails, one table's after the other."""
     notes: list[str] = []
     with bench.session(unit.database) as session:
+        (hidden,) = session.row(_HIDDEN, doing="counting the tables without a view of theirs")
+        if hidden:
+            notes.append(f"those of {hidden:,} tables may not be read")
         findings = [*_unreadable(session)]
         try:
             findings += _unreadable_extended(session)
         except QueryFailed as error:
-            if error.sqlstate != _MAY_NOT:
+            if error.sqlstate != errorcodes.INSUFFICIENT_PRIVILEGE:
                 raise
             notes.append("extended statistics may not be read")
         if not findings:

@@ -88,3 +88,13 @@ def test_extended_statistics_that_cannot_be_read_are_named(copied: Taken) -> Non
         (result,) = examined(copied, copy, "statistics", DATABASE).values()
     assert_wrong(result, "public.together", "XX", "ANALYZE")
     assert "public.computed" not in str(result.findings)
+
+
+def test_statistics_that_row_security_hides_are_not_proven(copied: Taken) -> None:
+    with copied.restored() as copy, copy.admin(DATABASE) as cursor:
+        cursor.execute("CREATE ROLE somebody")
+        cursor.execute("ALTER TABLE parted OWNER TO somebody")
+        cursor.execute("ALTER TABLE parted ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
+        (result,) = examined(copied, copy, "statistics", DATABASE).values()
+    assert (result.status, result.claim) == (Status.OK, Claim.CONSISTENT)
+    assert result.notes == ("those of 1 tables may not be read",)
