@@ -1,10 +1,10 @@
 """The manifests of earlier drills, in the evidence bucket by source and date."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from lambdas.adapters.aws import client, errors_in_our_words
+from lambdas.adapters.evidence import Evidence
 from lambdas.domain.documents import REPORT
 from lambdas.domain.request import MODE_SNAPSHOT
 from lambdas.domain.verdict import Verdict
@@ -26,7 +26,7 @@ def last_passed(bucket: str, folder: str) -> dict[str, Any] | None:
             return None
         if name.rstrip("/") >= folder:
             continue
-        report = _report(bucket, f"{name}{REPORT}")
+        report: dict[str, Any] | None = Evidence(bucket, name.rstrip("/")).find(REPORT)
         if report and _has_restored(report):
             return report
     return None
@@ -52,13 +52,3 @@ def _folders(bucket: str, prefix: str) -> list[str]:
         pages = client("s3").get_paginator("list_objects_v2")
         found = pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
         return [entry["Prefix"] for page in found for entry in page.get("CommonPrefixes", [])]
-
-
-def _report(bucket: str, key: str) -> dict[str, Any] | None:
-    s3 = client("s3")
-    with errors_in_our_words(f"reading s3://{bucket}/{key}"):
-        try:
-            body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-        except s3.exceptions.NoSuchKey:
-            return None
-        return dict(json.loads(body))
