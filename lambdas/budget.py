@@ -8,12 +8,15 @@ from lambdas.domain.drill import Drill
 
 RESERVE_SECONDS = 30
 
+SecondsLeft = Callable[[], float]
+"""Asks how many seconds are left for some work; negative when it should have ended."""
+
 
 def seconds_left(context: Any) -> float:
     """Until the function's own work has to end; ``context`` is Lambda's."""
     return float(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
 
 
-def seconds_left_of(drill: Drill, context: Any) -> Callable[[], float]:
+def seconds_left_of(drill: Drill, context: Any) -> SecondsLeft:
     """Asks again and again: until the work has to end, for the function or for the drill."""
     return lambda: min(seconds_left(context), drill.seconds_left(datetime.now(UTC)))

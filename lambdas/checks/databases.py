@@ -4,8 +4,11 @@
 ``template1``, which new databases are made from, nothing else is looked at.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from psycopg2 import errorcodes
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE
 from lambdas.checks.shape import Bench, Check, Survey, failed
@@ -15,6 +18,7 @@ from lambdas.errors import DatabaseUnreachable, QueryFailed
 NAME = "databases"
 
 ATTEMPTS = 3
+PAUSE_SECONDS = 1
 
 ADVICE = "connect to it on the source; if it is there and answers, take another snapshot"
 
@@ -23,8 +27,14 @@ _IN_RECOVERY = "SELECT pg_catalog.pg_is_in_recovery()"
 TEMPLATE = "template1"
 STANDBY = "the copy is still in recovery, as a standby is: it takes no writes"
 
-_NOT_UNDERSTOOD = frozenset({"42883", "42P01", "42703", "42704"})
-"""No such function, relation, column, object."""
+_NOT_UNDERSTOOD = frozenset(
+    {
+        errorcodes.UNDEFINED_FUNCTION,
+        errorcodes.UNDEFINED_TABLE,
+        errorcodes.UNDEFINED_COLUMN,
+        errorcodes.UNDEFINED_OBJECT,
+    }
+)
 
 # Below 12000 are the objects that every database has, and nobody can drop (access/transam.h).
 _PINNED = """
@@ -82,7 +92,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         return Measurement(unit.id, Status.WRONG, findings=(f"{unit.detail['closed']}; {ADVICE}",))
     if unit.database == TEMPLATE:
         return _template(unit, bench)
-    for _ in range(ATTEMPTS):
+    for _ in _attempts():
         try:
             with bench.session(unit.database) as session:
                 session.row("SELECT count(*) FROM pg_catalog.pg_class", doing="reading pg_class")
@@ -103,7 +113,7 @@ def _template(unit: Unit, bench: Bench) -> Measurement:
         rows = session.rows(_TEMPLATE, [TEMPLATE], doing="looking up the template")
     if why := _why_no_template(rows):
         return Measurement(unit.id, Status.EXEMPT, notes=(why,))
-    for _ in range(ATTEMPTS):
+    for _ in _attempts():
         try:
             with bench.session(unit.database) as session:
                 found = session.row(_PINNED, doing=f"counting what {TEMPLATE} holds")
@@ -114,6 +124,14 @@ def _template(unit: Unit, bench: Bench) -> Measurement:
         else:
             return _like(unit, found, wanted)
     return _unreached(unit, bench, last)
+
+
+def _attempts() -> Iterator[int]:
+    """With a pause between them: a server refuses for a moment while it is busy with something."""
+    for number in range(ATTEMPTS):
+        if number:
+            time.sleep(PAUSE_SECONDS)
+        yield number
 
 
 def _why_no_template(rows: Sequence[tuple[bool]]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.budget import SecondsLeft
 from lambdas.checks import catalog, freshness, leftovers, standing
 from lambdas.domain import readings
 from lambdas.domain.readings import SourceUnit
@@ -18,11 +19,7 @@ from lambdas.domain.units import RANGE_BYTES, batches, block_ranges
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 from lambdas.verification.durable import NOT_DURABLE, wait_until_durable
 from lambdas.verification.lender import Connect
-from lambdas.verification.source_reading import (
-    IDENTITY,
-    SecondsLeft,
-    gap_since,
-)
+from lambdas.verification.source_reading import IDENTITY, gap_since
 from lambdas.verification.survey import list_databases
 
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"

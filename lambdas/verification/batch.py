@@ -11,10 +11,11 @@ is always one. Such an answer costs its unit, which is then told as not measured
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE
+from lambdas.budget import SecondsLeft
 from lambdas.checks import CHECKS
 from lambdas.checks.shape import Bench, Check, Seen, Survey, SurveyedDatabase, failed
 from lambdas.domain.units import Measurement, Status, Unit
@@ -34,8 +35,6 @@ ENDS_IT = (
     "reading it, or what was read beside it, ends the server; look into the server's log, and do"
     " not rely on this snapshot for it"
 )
-
-SecondsLeft = Callable[[], float]
 
 
 def plan_units(survey: Survey) -> list[Unit]:

@@ -1,9 +1,9 @@
 """Whether what a reading saw has reached the source's disk, where a snapshot finds it."""
 
 import time
-from collections.abc import Callable
 
 from lambdas.adapters.postgres import Session
+from lambdas.budget import SecondsLeft
 
 NOT_DURABLE = "the source's log was not flushed in time, so what was read may not be on its disk"
 
@@ -22,7 +22,7 @@ _STALL_SECONDS = 30.0
 """How long a log that is not flushed is waited for."""
 
 
-def wait_until_durable(session: Session, seconds_left: Callable[[], float]) -> bool:
+def wait_until_durable(session: Session, seconds_left: SecondsLeft) -> bool:
     """Wait until what a reading saw has reached the disk; whether it has in the time that is left.
 
     With ``synchronous_commit = off`` a commit is visible before its WAL is flushed, and a snapshot

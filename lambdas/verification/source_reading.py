@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.budget import SecondsLeft
 from lambdas.checks import catalog, collations, sequence_states, sequences, standing
 from lambdas.checks.shape import Relation
 from lambdas.domain import readings
@@ -20,10 +21,8 @@ from lambdas.verification.durable import NOT_DURABLE, wait_until_durable
 from lambdas.verification.lender import Connect
 from lambdas.verification.nonsense import NONSENSE, told
 
-SecondsLeft = Callable[[], float]
-
 CHUNK_STATEMENT_SECONDS = 300
-"""How long a statement on the source may take, and its lock on a table may last."""
+"""How long a statement that reads rows may take on the source, and its lock on a table may last."""
 
 CLOSING_SECONDS = 40
 """What is left of a batch's time for the question whether what it saw is on the source's disk."""
@@ -62,6 +61,8 @@ _OF_A_DATABASE: dict[str, Callable[[Session], Any]] = {
 class Pace:
     """Keeps a connection to a number of bytes a second, 0 for as fast as it goes.
 
+    What it does not use earns it no more than one chunk's time.
+
     Args:
         now, sleep: the clock, in seconds.
     """
@@ -80,10 +81,11 @@ class Pace:
         """Tell that so much was read; waits until it may go on."""
         if not self.bytes_per_second:
             return
-        self._due += read_bytes / self.bytes_per_second
-        wait_seconds = self._due - self._now()
-        if wait_seconds > 0:
-            self._sleep(wait_seconds)
+        now = self._now()
+        earned_since = max(self._due, now - readings.CHUNK_SECONDS)
+        self._due = earned_since + read_bytes / self.bytes_per_second
+        if self._due > now:
+            self._sleep(self._due - now)
 
 
 def read_units(
@@ -97,13 +99,11 @@ def read_units(
 
     Returns:
         By the unit's id: a database's ``objects`` and what else its checks ``read``, or why it is
-        ``closed``; a range's sums,
-        ``file``, ``columns``, and ``standing`` and ``hashes`` by bucket, or why they are ``unread``
-        or ``absent`` (nothing to be read: dropped, say).
+        ``closed``; a range's sums, ``file``, ``columns``, and ``standing`` and ``hashes`` by
+        bucket, or why they are ``unread`` or ``absent`` (nothing to be read: dropped, say).
 
-    Raises:
-        DatabaseUnreachable: before anything was read. What loses a connection later is not tried
-            again, nor is more than one connection after it: it may be what ended the server.
+    What loses its connection is not tried again, nor is more than one connection after it: it may
+    be what ended the server. A database that takes no connection is unread as a whole.
     """
     ordered = sorted(units, key=lambda unit: (unit.database, unit.relation, unit.blocks[0]))
     found: dict[str, dict[str, Any]] = {}
@@ -116,11 +116,10 @@ def read_units(
                     for result in _read_group(session, waiting, horizon, pace, seconds_left):
                         found[waiting.pop(0).id] = result
             except DatabaseUnreachable as error:
-                if not found and not error.lost:
-                    raise
-                losses += 1
-                unit = waiting.pop(0)
-                found[unit.id] = _unread(unit, str(error))
+                losses += error.lost or losses > 0
+                over = waiting[:1] if error.lost else waiting
+                found |= {unit.id: _unread(unit, str(error)) for unit in over}
+                waiting = waiting[len(over) :]
             except (QueryFailed, *NONSENSE) as error:
                 why = str(error) if isinstance(error, QueryFailed) else told(error, database)
                 found |= {unit.id: _unread(unit, why) for unit in waiting}
@@ -141,7 +140,12 @@ def read_batch(
 
     Where that can't be said, everything is unread: the log was not flushed in time, or the server
     is gone. It may have been ended by what was read, and nothing of that is read again.
+
+    Raises:
+        DatabaseUnreachable: before anything was read; a later try may find the server there.
     """
+    with connect(MAINTENANCE_DATABASE):
+        pass
     pace = Pace(bytes_per_second)
     found = read_units(connect, units, horizon, pace, lambda: seconds_left() - CLOSING_SECONDS)
     try:

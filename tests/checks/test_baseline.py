@@ -16,7 +16,14 @@ from lambdas.domain.request import BASELINE_EXACT
 from lambdas.errors import DatabaseUnreachable
 from lambdas.verification.baseline import survey_again, survey_source
 from lambdas.verification.readings import both_readings
-from lambdas.verification.source_reading import ANEW, LOSSES, Pace, read_batch, read_units
+from lambdas.verification.source_reading import (
+    ANEW,
+    CLOSING_SECONDS,
+    LOSSES,
+    Pace,
+    read_batch,
+    read_units,
+)
 
 SLOW_BYTES_PER_SECOND = 2000
 """Makes ranges of 1 MiB and chunks of one block."""
@@ -229,20 +236,61 @@ def test_a_database_that_answers_with_errors_is_unread_and_the_others_are_read(
     assert all("objects" in found[unit.id] for unit in units if unit.database == "postgres")
 
 
+class _Unreachable:
+    """Some databases take no connection."""
+
+    def __init__(self, connect: Connect, *names: str) -> None:
+        self.connect, self.names = connect, names
+
+    def __call__(self, database: str) -> AbstractContextManager[Session]:
+        if database in self.names:
+            raise DatabaseUnreachable(f"no connection to the database {database}")
+        return self.connect(database)
+
+
+def test_a_database_that_takes_no_connection_costs_the_others_nothing(
+    source: Source, database: str, connect: Connect
+) -> None:
+    source.run(database, "CREATE TABLE public.t (id int)", "CREATE TABLE public.u (id int)")
+    head, work = survey_source(connect, BASELINE_EXACT)
+    units = [unit for batch in work for unit in batch]
+    partly = _Unreachable(connect, database)
+    found = read_batch(partly, units, head["horizon"], 0, _left)
+    of_it = {unit.id for unit in units if unit.database == database}
+    assert len(of_it) == 3
+    assert all("no connection" in str(found[key]) for key in of_it)
+    assert all("no connection" not in str(found[unit.id]) for unit in units if unit.id not in of_it)
+
+
+def test_a_server_that_is_away_is_left_to_a_later_try(
+    source: Source, database: str, connect: Connect
+) -> None:
+    source.run(database, "CREATE TABLE public.t (id int)")
+    head, work = survey_source(connect, BASELINE_EXACT)
+    nowhere = _Unreachable(connect, "postgres", database)
+    with pytest.raises(DatabaseUnreachable):
+        read_batch(nowhere, work[0], head["horizon"], 0, _left)
+
+
 def test_a_connection_keeps_to_its_speed() -> None:
-    clock = itertools.count(0, 0.5)
+    clock = itertools.chain([0.0, 0.5, 1.0, 100.0], itertools.repeat(100.5))
     slept: list[float] = []
     pace = Pace(100, now=lambda: next(clock), sleep=slept.append)
     pace.spent(200)
     pace.spent(200)
     assert slept == [1.5, 3.0]
+    pace.spent(200)
+    pace.spent(1000)
+    assert slept[2:] == [7.5], "an idle while earns a chunk's time, not more"
     Pace(0, sleep=slept.append).spent(10**12)
-    assert len(slept) == 2
+    assert len(slept) == 3
 
 
 def test_out_of_time_nothing_more_is_read(source: Source, database: str, connect: Connect) -> None:
     source.run(database, *FILLED)
     head, work = survey_source(connect, BASELINE_EXACT)
-    for units in work:
-        found = read_batch(connect, units, head["horizon"], 0, lambda: 0.0)
-        assert all("out of time" in str(result) for result in found.values())
+    units = [unit for batch in work for unit in batch if unit.database == database]
+    assert {bool(unit.relation) for unit in units} == {True, False}
+    found = read_batch(connect, units, head["horizon"], 0, lambda: CLOSING_SECONDS)
+    assert set(found) == {unit.id for unit in units}
+    assert all("out of time" in str(result) for result in found.values())
