@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks import lookups
-from lambdas.checks.shape import OUT_OF_TIME, Bench, Check, Survey, is_damage
+from lambdas.checks.shape import Bench, Check, Survey, is_damage
 from lambdas.checks.storage import (
     CATALOGS,
     StoredIndex,
@@ -44,8 +44,6 @@ TOO_LARGE = (
 )
 SPARED_SECONDS = 180
 """Of a function's time, for the look-ups through a large index that amcheck takes too long over."""
-
-_LOCKED = "55P03"
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ def _in_time(
     try:
         return _examined(session, subject, indexes, functions)
     except QueryFailed as error:
-        if error.sqlstate != OUT_OF_TIME:
+        if error.sqlstate != errorcodes.QUERY_CANCELED:
             raise
         waited = time.monotonic() - began
         session.limit_statements(end - time.monotonic())
@@ -192,7 +190,7 @@ def _all_sound(
     try:
         _call(session, functions, way, [index.oid for index in indexes], subject)
     except QueryFailed as error:
-        if error.sqlstate == OUT_OF_TIME:
+        if error.sqlstate == errorcodes.QUERY_CANCELED:
             raise
         return False
     return True
@@ -222,7 +220,7 @@ def _with_amcheck(session: Session, index: StoredIndex, functions: Functions) ->
         try:
             _call(session, functions, way, [index.oid], f"the index {index.title}")
         except QueryFailed as error:
-            if is_damage(error) or error.sqlstate == OUT_OF_TIME:
+            if is_damage(error) or error.sqlstate == errorcodes.QUERY_CANCELED:
                 raise
             refused = error
         else:
@@ -253,7 +251,7 @@ def _with_lookups(session: Session, index: StoredIndex, _functions: Functions) -
 
 
 def _would_wait_again(refused: QueryFailed | None, way: _Way) -> bool:
-    locked = refused is not None and refused.sqlstate == _LOCKED
+    locked = refused is not None and refused.sqlstate == errorcodes.LOCK_NOT_AVAILABLE
     return locked and way.function == "bt_index_parent_check"
 
 

@@ -18,7 +18,7 @@ switched off. The finding says how to ask it.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.constraint_rules import Rule, WideRule, rules_of, tables_of
@@ -34,8 +34,16 @@ RULES_EACH = 400
 
 FINDING_LENGTH = 480
 
-_CHECK_VIOLATION = "23514"
-_NOT_OURS = frozenset({"42501", "55P03", "57014", "53100", "53200", "54000"})
+_NOT_OURS = frozenset(
+    {
+        errorcodes.INSUFFICIENT_PRIVILEGE,
+        errorcodes.LOCK_NOT_AVAILABLE,
+        errorcodes.QUERY_CANCELED,
+        errorcodes.DISK_FULL,
+        errorcodes.OUT_OF_MEMORY,
+        errorcodes.PROGRAM_LIMIT_EXCEEDED,
+    }
+)
 """Forbidden, locked, out of time or room: the rows could not be read, whatever the rule."""
 
 _PASSES = """
@@ -168,7 +176,7 @@ def _ask(session: Session, unit: Unit, rule: WideRule, found: _Found) -> None:
     try:
         number, place = session.row(rule.query, doing=f"asking {unit.subject} for {rule.name}")
     except QueryFailed as error:
-        if error.sqlstate == _CHECK_VIOLATION:
+        if error.sqlstate == errorcodes.CHECK_VIOLATION:
             found.findings.append(_told(session, rule, 1, None, rule.query))
         elif is_damage(error) or error.sqlstate in _NOT_OURS:
             raise

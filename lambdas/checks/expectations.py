@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from psycopg2 import errorcodes
+
 from lambdas.checks.shape import Bench, Check, Survey
 from lambdas.domain.expectation import is_met
 from lambdas.domain.units import Claim, Measurement, Status, Unit
@@ -17,7 +19,7 @@ _PREPARE = (
     "RESET enable_seqscan; RESET enable_tidscan;"
     "RESET enable_indexscan; RESET enable_indexonlyscan; RESET enable_bitmapscan"
 )
-_INTERNAL_ERROR = "XX000"
+_INTERNAL_ERROR = errorcodes.INTERNAL_ERROR
 """Any extension's plain error has this code, so in a query of the user's it says nothing of damage;
 that of the data itself has a code of its own (``data_corrupted``, ``index_corrupted``)."""
 

@@ -12,7 +12,7 @@ with literal arguments; and a few that are known.
 from collections.abc import Iterator
 from typing import Any
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.shape import Bench, Check, Survey
@@ -23,7 +23,6 @@ NAME = "extensions"
 
 CANDIDATES = 5
 
-_UNDEFINED_FILE, _UNDEFINED_FUNCTION, _FORBIDDEN = "58P01", "42883", "42501"
 _INTERNAL = "XX"
 """A library of another major version is refused with this class, and some functions complain of
 their arguments with it: whether the library was loaded then can't be told."""
@@ -127,11 +126,13 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             try:
                 session.run(query, doing=f"calling a function of {library}")
             except QueryFailed as error:
-                if error.sqlstate == _FORBIDDEN or error.sqlstate.startswith(_INTERNAL):
+                if error.sqlstate == errorcodes.INSUFFICIENT_PRIVILEGE:
+                    continue
+                if error.sqlstate.startswith(_INTERNAL):
                     continue
                 if error.sqlstate.startswith(_OF_THE_SERVER):
                     raise
-                if error.sqlstate in (_UNDEFINED_FILE, _UNDEFINED_FUNCTION):
+                if error.sqlstate in (errorcodes.UNDEFINED_FILE, errorcodes.UNDEFINED_FUNCTION):
                     finding = _missing(unit, error.sqlstate)
                     return Measurement(unit.id, Status.WRONG, findings=(finding,))
             return Measurement(unit.id, Status.OK, {"functions": unit.detail["functions"]})
@@ -141,7 +142,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
 
 def _missing(unit: Unit, sqlstate: str) -> str:
     library = unit.detail["library"]
-    if sqlstate == _UNDEFINED_FILE:
+    if sqlstate == errorcodes.UNDEFINED_FILE:
         told = f"its library {library} can't be loaded on the restored engine"
     else:
         told = f"its library {library} on the restored engine lacks a function that the catalog has"

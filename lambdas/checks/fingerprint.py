@@ -25,7 +25,6 @@ from psycopg2 import sql
 from lambdas.adapters.postgres import Session
 from lambdas.checks.shape import Relation
 
-MODULUS = 2**64
 SEED = 8_030_728
 NULL_HASH = 5_772_156_649
 """Stands for NULL; a value whose hash is the same goes unnoticed when it turns into NULL."""

@@ -9,14 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.checks.shape import Bench, Check, Survey, is_damage
 from lambdas.checks.storage import (
     CATALOGS,
+    ESTIMATE,
     GROUP_BYTES,
     NOT_TEMPORARY,
+    SIZE,
     cost_of,
     grouped,
     once,
@@ -37,10 +39,11 @@ WITHOUT_TOOL = (
 )
 SEQUENCES = "the sequences"
 
+_NO_SUCH_FORK = errorcodes.INVALID_PARAMETER_VALUE
+_OF_ONE_FORK = frozenset({_NO_SUCH_FORK, errorcodes.INSUFFICIENT_PRIVILEGE})
+
 _SIGNATURE = ("regclass", "text", "text", "bigint", "bigint")
 _MAPS = {"fsm": "free-space map", "vm": "visibility map"}
-_NO_SUCH_FORK = "22023"
-_MAY_NOT = "42501"
 
 _FILES = """
 SELECT c.oid::bigint, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
@@ -61,8 +64,6 @@ _FORKS = """
 ARRAY(SELECT f FROM unnest(ARRAY['main', 'fsm', 'vm', 'init']) AS f
        WHERE f = 'main' OR pg_catalog.pg_relation_size(c.oid, f) > 0)
 """
-_SIZE = "coalesce(pg_catalog.pg_relation_size(c.oid), 0)"
-_ESTIMATE = "(c.relpages::bigint * current_setting('block_size')::bigint)"
 
 # The row without a name counts those of the catalogs that all databases share.
 _FAILURES = """
@@ -151,7 +152,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         try:
             blocks = _read(session, unit, reads)
         except QueryFailed as error:
-            if not (is_damage(error) or error.sqlstate in {_NO_SUCH_FORK, _MAY_NOT}):
+            if not (is_damage(error) or error.sqlstate in _OF_ONE_FORK):
                 raise
         else:
             return Measurement(unit.id, Status.OK, {"blocks": blocks})
@@ -171,7 +172,9 @@ def _list_files(session: Session) -> list[StoredFile]:
         )
 
     doing = f"listing the files of {session.database}"
-    rows = sized(session, query(_FORKS, _SIZE), query("ARRAY['main']", _ESTIMATE), doing)
+    exact = query(_FORKS, SIZE.format("c"))
+    estimating = query("ARRAY['main']", ESTIMATE.format("c"))
+    rows = sized(session, exact, estimating, doing)
     return [StoredFile(*row) for row in rows]
 
 
@@ -228,7 +231,7 @@ def _one_by_one(
         try:
             _read(session, unit, [read])
         except QueryFailed as error:
-            if error.sqlstate == _MAY_NOT:
+            if error.sqlstate == errorcodes.INSUFFICIENT_PRIVILEGE:
                 notes.append(f"{read.title} may not be read")
             elif read.fork in _MAPS:
                 notes.append(_harmless(read, error))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.shape import Bench, Check, Survey, is_damage
@@ -46,7 +46,7 @@ values does that: each costs a descent of the TOAST table's index."""
 
 _FUNCTION = "verify_heapam"
 _TYPES = ("regclass", "boolean", "boolean", "text", "bigint", "bigint")
-_NO_HEAP = ("0A000", "42809")
+_NO_HEAP = (errorcodes.FEATURE_NOT_SUPPORTED, errorcodes.WRONG_OBJECT_TYPE)
 """What amcheck says of a table that another access method keeps."""
 
 

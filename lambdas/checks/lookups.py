@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.hidden_rows import seeing_all_rows
@@ -111,7 +111,6 @@ _MADE_ANEW = "the planner refuses it, and takes the same index made anew: its fi
 
 _OTHER_WAYS = {"Seq Scan", "Tid Scan", "Tid Range Scan"}
 
-_NO_EQUALITY = "42883"
 NOT_UNDERSTOOD = "42"
 """The class of what a statement may not or can't say: no privilege, no such function."""
 NOT_OF_WHAT_IS_READ = ("08", "0A", "25", "28", "40", "53", "55", "57")
@@ -236,7 +235,7 @@ def _first_that_is_understood(session: Session, target: Target, query: Query) ->
         try:
             found = _ask(session, target, query.by_value)
         except QueryFailed as error:
-            if error.sqlstate != _NO_EQUALITY:
+            if error.sqlstate != errorcodes.UNDEFINED_FUNCTION:
                 raise
         else:
             # Values tell that rows are lost; only the rows themselves tell which.

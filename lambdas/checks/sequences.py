@@ -21,12 +21,12 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.hidden_rows import seeing_all_rows
 from lambdas.checks.sequence_states import CHUNK, SEQUENCES, State, read_these, state_from
-from lambdas.checks.shape import OUT_OF_TIME, Bench, Check, Survey, SurveyedDatabase, is_damage
+from lambdas.checks.shape import Bench, Check, Survey, SurveyedDatabase, is_damage
 from lambdas.checks.storage import GROUP_BYTES
 from lambdas.domain.units import Claim, Measurement, Status, Unit
 from lambdas.errors import QueryFailed
@@ -221,7 +221,7 @@ def _is_read(
     try:
         ends = _ends(session, here, use)
     except QueryFailed as error:
-        if is_damage(error) or error.sqlstate == OUT_OF_TIME:
+        if is_damage(error) or error.sqlstate == errorcodes.QUERY_CANCELED:
             raise
         found.undecided.append(f"{here.name}: {error}")
         return False

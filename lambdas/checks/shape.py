@@ -5,15 +5,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+from psycopg2 import errorcodes
+
 from lambdas.adapters.postgres import Session
 from lambdas.domain.units import RANGE_BYTES, Measurement, Status, Unit
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 
-_CORRUPTION = frozenset({"58P01", "58030"})
-"""``undefined_file`` and ``io_error``: a file of the data directory is gone or unreadable."""
-
-OUT_OF_TIME = "57014"
-"""``query_canceled``, by the statement time-out."""
+_CORRUPTION = frozenset({errorcodes.UNDEFINED_FILE, errorcodes.IO_ERROR})
+"""A file of the data directory is gone or unreadable."""
 
 TOO_LARGE = (
     "it reads some {:,.0f} GB by statements that can't be cut, of at most 840 seconds: enough for"
@@ -123,7 +122,7 @@ def failed(unit: Unit, error: QueryFailed | DatabaseUnreachable) -> Measurement:
     if isinstance(error, QueryFailed) and is_damage(error):
         return Measurement(unit.id, Status.WRONG, findings=(str(error),))
     large = unit.cost_bytes > RANGE_BYTES
-    if large and isinstance(error, QueryFailed) and error.sqlstate == OUT_OF_TIME:
+    if large and isinstance(error, QueryFailed) and error.sqlstate == errorcodes.QUERY_CANCELED:
         notes = (str(error), TOO_LARGE.format(unit.cost_bytes / 1e9))
         return Measurement(unit.id, Status.UNMEASURED, notes=notes)
     return Measurement(unit.id, Status.UNMEASURED, notes=(str(error),))

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from psycopg2 import sql
 
 from lambdas.adapters.postgres import Session
-from lambdas.checks.fingerprint import MODULUS, row_hash
+from lambdas.checks.fingerprint import row_hash
 from lambdas.checks.shape import Relation
+from lambdas.checks.storage import ESTIMATE, SIZE, sized
 from lambdas.domain.catalog import TRANSACTION_CIRCLE, YOUNG_WINDOW
+from lambdas.domain.readings import MODULUS
 from lambdas.domain.units import RANGE_BYTES
-from lambdas.errors import QueryFailed
 
 ROWS = "rows"
 STANDING = "standing rows"
@@ -47,14 +48,11 @@ SELECT c.oid::bigint, n.nspname, c.relname,
  ORDER BY n.nspname, c.relname
 """
 # A table that is dropped at this moment has no size.
-_SIZE = "coalesce(pg_catalog.pg_relation_size(c.oid), 0)"
 _FILE = """
 SELECT coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.oid = %s::oid AND n.nspname = %s AND c.relname = %s
 """
-_ESTIMATED_SIZE = "(c.relpages::bigint * current_setting('block_size')::bigint)"
-_LOCK_NOT_AVAILABLE = "55P03"
 
 # The 32-bit circle: age() is the signed distance to the next transaction, and a younger version's
 # is at most the horizon's. That of a frozen or bootstrap id is the largest integer: standing. A
@@ -84,13 +82,8 @@ _END_BLOCK = 2**32 - 1
 def relations(session: Session) -> list[Relation]:
     """Every relation with rows of its own, by name. Sizes are estimates where a lock is held."""
     doing = f"listing the relations of {session.database}"
-    try:
-        rows = session.rows(_RELATIONS.format(size=_SIZE), doing=doing)
-    except QueryFailed as error:
-        if error.sqlstate != _LOCK_NOT_AVAILABLE:
-            raise
-        rows = session.rows(_RELATIONS.format(size=_ESTIMATED_SIZE), doing=doing)
-    return [Relation(*row) for row in rows]
+    exact, estimating = (_RELATIONS.format(size=size.format("c")) for size in (SIZE, ESTIMATE))
+    return [Relation(*row) for row in sized(session, exact, estimating, doing)]
 
 
 def why_exempt(relation: Relation) -> str:

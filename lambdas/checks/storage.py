@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from psycopg2 import errorcodes
+
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.errors import QueryFailed
 
@@ -13,9 +15,9 @@ CATALOGS = "the system catalogs"
 GROUP_BYTES = 2**30
 """What a unit reads at most, if it can be cut: the small indexes of a table are one unit."""
 
-_LOCK_NOT_AVAILABLE = "55P03"
-_ESTIMATE = "({0}.relpages::bigint * current_setting('block_size')::bigint)"
-_SIZE = "coalesce(pg_catalog.pg_relation_size({0}.oid), 0)"
+ESTIMATE = "({0}.relpages::bigint * current_setting('block_size')::bigint)"
+SIZE = "coalesce(pg_catalog.pg_relation_size({0}.oid), 0)"
+"""The size of a relation, to be formatted with its alias; of one that is dropped meanwhile 0."""
 
 NOT_TEMPORARY = """
 {0}.relpersistence <> 't'
@@ -150,7 +152,7 @@ def list_tables(session: Session) -> list[StoredTable]:
         return _TABLES.format(size=size.format("t"), permanent=NOT_TEMPORARY.format("t"))
 
     doing = f"listing the tables of {session.database}"
-    return [StoredTable(*row) for row in sized(session, query(_SIZE), query(_ESTIMATE), doing)]
+    return [StoredTable(*row) for row in sized(session, query(SIZE), query(ESTIMATE), doing)]
 
 
 def list_indexes(session: Session, *, btrees: bool) -> list[StoredIndex]:
@@ -165,7 +167,7 @@ def list_indexes(session: Session, *, btrees: bool) -> list[StoredIndex]:
         )
 
     doing = f"listing the indexes of {session.database}"
-    return [StoredIndex(*row) for row in sized(session, query(_SIZE), query(_ESTIMATE), doing)]
+    return [StoredIndex(*row) for row in sized(session, query(SIZE), query(ESTIMATE), doing)]
 
 
 def sized(session: Session, query: str, estimating: str, doing: str) -> list[tuple[Any, ...]]:
@@ -173,7 +175,7 @@ def sized(session: Session, query: str, estimating: str, doing: str) -> list[tup
     try:
         return session.rows(query, doing=doing)
     except QueryFailed as error:
-        if error.sqlstate != _LOCK_NOT_AVAILABLE:
+        if error.sqlstate != errorcodes.LOCK_NOT_AVAILABLE:
             raise
         return session.rows(estimating, doing=doing)
 

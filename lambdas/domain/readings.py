@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-HASHES = 2**64
+MODULUS = 2**64
+"""Sums of hashes wrap around, so that they stay small however many rows there are."""
+
 CHUNK_BYTES = 256 * 2**20
 """What one statement on the source reads at most, and how long its lock on the table lasts."""
 
@@ -118,7 +120,7 @@ def fold(pieces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "buckets": first["buckets"],
         "columns": columns.pop() if len(columns) == 1 else "",
         "standing": _by_bucket(pieces, "standing"),
-        "hashes": [value % HASHES for value in _by_bucket(pieces, "hashes")],
+        "hashes": [value % MODULUS for value in _by_bucket(pieces, "hashes")],
     }
 
 

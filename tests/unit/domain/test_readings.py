@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lambdas.domain.readings import (
     CHUNK_BYTES,
-    HASHES,
+    MODULUS,
     READ_SECONDS,
     REWRITTEN,
     SOURCE_BATCH_BYTES,
@@ -38,14 +38,14 @@ def _piece(first: int, last: int | None, content: list[int], **other: Any) -> di
         "younger rows": 0,
         "standing": [there - here for here, there in zip(starts, ends, strict=True)],
         "hashes": [
-            sum(content[here:there]) % HASHES for here, there in zip(starts, ends, strict=True)
+            sum(content[here:there]) % MODULUS for here, there in zip(starts, ends, strict=True)
         ],
         **other,
     }
 
 
 @given(
-    st.lists(st.integers(0, HASHES - 1), min_size=130, max_size=400),
+    st.lists(st.integers(0, MODULUS - 1), min_size=130, max_size=400),
     st.sampled_from([1, 2, 16, 32, 64, 128]),
 )
 def test_chunks_fold_into_the_whole(content: list[int], each: int) -> None:
