@@ -127,7 +127,7 @@ def plan(survey: Survey) -> Iterator[Unit]:
                     claim=Claim.PROVEN,
                     detail={"functions": functions, "reads": [asdict(read) for read in reads]},
                 )
-        # The last: what the others have come upon is counted by then.
+        # The last, so that most of what the others come upon is counted by then.
         unread = len(every) - len(files)
         why = f"{unread:,} relations may not be read" if unread else ""
         why = why if functions else WITHOUT_TOOL

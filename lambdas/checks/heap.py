@@ -82,13 +82,13 @@ def plan(survey: Survey) -> Iterator[Unit]:
         listed = [StoredTable(**table) for table in seen.found["tables"]]
         tables = [table for table in once(listed, database.name) if not table.unlogged]
         for group in grouped(sorted(tables, key=lambda table: not table.catalog)):
-            for number, parts in enumerate(_cut(group, tables, survey.block_bytes)):
+            for number, (parts, cost_bytes) in enumerate(_cut(group, tables, survey.block_bytes)):
                 yield Unit(
                     id=f"{NAME}/{database.name}/{group[0].oid}/{number}",
                     check=NAME,
                     database=database.name,
                     subject=subject_of(group),
-                    cost_bytes=min(cost_of(group), RANGE_BYTES),
+                    cost_bytes=cost_bytes,
                     claim=Claim.PROVEN,
                     detail={"functions": functions, "parts": [asdict(part) for part in parts]},
                 )
@@ -113,8 +113,8 @@ def run(unit: Unit, bench: Bench) -> Measurement:
 
 def _cut(
     group: Sequence[StoredTable], tables: Sequence[StoredTable], block_bytes: int
-) -> Iterator[list[_Part]]:
-    """The group's tables; a large one is alone in its group and is looked at in ranges."""
+) -> Iterator[tuple[list[_Part], int]]:
+    """The group's tables with their bytes; a large one, alone in its group, is cut into ranges."""
     chunks = {table.subject: table.size_bytes for table in tables if table.title != table.subject}
 
     def part(table: StoredTable, first: int | None = None, last: int | None = None) -> _Part:
@@ -122,10 +122,13 @@ def _cut(
         return _Part(table.oid, table.title, cheap, first, last)
 
     if len(group) > 1 or group[0].size_bytes <= RANGE_BYTES:
-        yield [part(table) for table in group]
+        yield [part(table) for table in group], cost_of(group)
         return
-    for first, end in block_ranges(group[0].size_bytes, block_bytes, RANGE_BYTES):
-        yield [part(group[0], first, None if end is None else end - 1)]
+    (table,) = group
+    for first, end in block_ranges(table.size_bytes, block_bytes, RANGE_BYTES):
+        end_bytes = table.size_bytes if end is None else end * block_bytes
+        last = None if end is None else end - 1
+        yield [part(table, first, last)], end_bytes - first * block_bytes
 
 
 def _all_sound(

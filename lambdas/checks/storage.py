@@ -190,10 +190,12 @@ def once(stored: Iterable[Some], database: str) -> Iterator[Some]:
 def grouped(stored: Iterable[Some]) -> Iterator[list[Some]]:
     """Neighbours of one subject, up to :data:`GROUP_BYTES` together."""
     group: list[Some] = []
+    cost_bytes = 0
     for one in stored:
-        if group and not _fits(group, one):
+        cost_bytes += one.cost_bytes
+        if group and (cost_bytes > GROUP_BYTES or not _belong(group[0], one)):
             yield group
-            group = []
+            group, cost_bytes = [], one.cost_bytes
         group.append(one)
     if group:
         yield group
@@ -209,6 +211,5 @@ def cost_of(group: Iterable[Stored]) -> int:
     return sum(one.cost_bytes for one in group)
 
 
-def _fits(group: Sequence[Some], one: Some) -> bool:
-    same = group[0].subject == one.subject or (group[0].catalog and one.catalog)
-    return same and cost_of([*group, one]) <= GROUP_BYTES
+def _belong(one: Stored, another: Stored) -> bool:
+    return one.subject == another.subject or (one.catalog and another.catalog)

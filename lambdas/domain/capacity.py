@@ -10,7 +10,7 @@ BURSTABLE = "t"
 """Classes of this family earn the right to their processors, and a new copy has earned little."""
 
 _CLASS = re.compile(r"db\.(?P<family>[a-z]+)[a-z0-9-]*\.(?P<times>\d*)(?P<size>[a-z]+)")
-_CPUS = {"micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4}
+_CPUS = {"large": 2, "xlarge": 4}
 """Virtual processors by the size's word; a number before ``xlarge`` multiplies them (Amazon RDS
 User Guide, "Hardware specifications for DB instance classes")."""
 

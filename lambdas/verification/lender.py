@@ -1,4 +1,4 @@
-"""One connection for the work of one check, as long as nothing goes wrong with it.
+"""One connection for the work of one check, or all looks of a survey, while nothing goes wrong.
 
 To connect costs a login, a process of the server's and its empty caches: of small tables more than
 their reading. Work that fails, hangs or leaves a transaction open takes its connection along, so

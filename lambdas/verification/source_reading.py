@@ -21,8 +21,8 @@ from lambdas.verification.durable import NOT_DURABLE, wait_until_durable
 from lambdas.verification.lender import Connect
 from lambdas.verification.nonsense import NONSENSE, told
 
-CHUNK_STATEMENT_SECONDS = 300
-"""How long a statement that reads rows may take on the source, and its lock on a table may last."""
+MOST_STATEMENT_SECONDS = 300
+"""How long a statement on the source may take, and its lock on a table may last."""
 
 CLOSING_SECONDS = 40
 """What is left of a batch's time for the question whether what it saw is on the source's disk."""
@@ -206,7 +206,7 @@ def _unread(unit: SourceUnit, why: str) -> dict[str, Any]:
 
 
 def _read_catalog(session: Session, seconds_left: SecondsLeft) -> dict[str, Any]:
-    session.limit_statements(seconds_left())
+    session.limit_statements(min(seconds_left(), MOST_STATEMENT_SECONDS))
     try:
         return {
             "objects": catalog.database_objects(session),
@@ -244,7 +244,7 @@ def _read_range(
             left = seconds_left()
             if left < 1:
                 return {"unread": "out of time"}
-            limit_seconds = min(left, CHUNK_STATEMENT_SECONDS)
+            limit_seconds = min(left, MOST_STATEMENT_SECONDS)
             if limit_seconds != session.statement_seconds:
                 session.limit_statements(limit_seconds)
             piece = _read_chunk(session, relation, horizon, replace(unit, blocks=blocks))
