@@ -124,13 +124,9 @@ def test_cfn_lint_has_nothing_to_say_of_other_deployments(
 
 
 def test_cfn_lint_would_have_said_something(template: Template) -> None:
-    name, queue = next(
-        (name, resource)
-        for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::SQS::Queue"
-    )
-    queue["Properties"]["Nme"] = "x"
-    assert any(line.startswith("E") for line in complaints({"Resources": {name: queue}}))
+    name, properties = next(iter(of_type(template, "AWS::SQS::Queue").items()))
+    broken = {"Type": "AWS::SQS::Queue", "Properties": {**properties, "Nme": "x"}}
+    assert any(line.startswith("E") for line in complaints({"Resources": {name: broken}}))
 
 
 def test_cdk_nag_refuses_what_nobody_has_explained(tmp_path: Path) -> None:
