@@ -8,6 +8,7 @@ doubled, in its page and under a checksum that fits, so that no transaction tell
 
 import contextlib
 import random
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -112,7 +113,7 @@ def _print(console: Console, found: list[Weathered], seeds: range) -> None:
 
 
 def weathered(binaries: Binaries, folder: Path, seed: int) -> Weathered:
-    """One workload on a source of its own."""
+    """One workload on a source of its own, in a folder that is removed at the end."""
     folder.mkdir()
     folder.chmod(0o755)
     source = started(binaries, folder, checksums=seed % 2 == 0)
@@ -120,6 +121,7 @@ def weathered(binaries: Binaries, folder: Path, seed: int) -> Weathered:
         return weathered_on(source, f"w{seed}", seed, crash=seed % CRASH_EACH == 0)
     finally:
         source.server.stop(immediate=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def weathered_on(source: Source, database: str, seed: int, *, crash: bool = False) -> Weathered:
