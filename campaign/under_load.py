@@ -12,7 +12,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from campaign.pages import (
     live_rows_in,
     number,
 )
+from campaign.run import workers
 from campaign.specimen import started
 from lambdas.domain.units import Status
 from lambdas.domain.verdict import Judgement, Verdict
@@ -79,10 +80,7 @@ def measure(
     """Run the workloads, print the totals, return whether every promise was kept."""
     seeds = range(seed * 1000, seed * 1000 + workloads)
     found: list[Weathered] = []
-    with (
-        progress.shown(console, "workloads", workloads) as step,
-        ThreadPoolExecutor(jobs) as pool,
-    ):
+    with progress.shown(console, "workloads", workloads) as step, workers(jobs) as pool:
         place = folder / "under-load"
         place.mkdir()
         place.chmod(0o755)
