@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from campaign import progress, report, under_load
+from campaign.damage import Damage
 from campaign.damages import DAMAGES
 from campaign.report import Campaign
 from campaign.run import carried_out, chosen
@@ -54,11 +55,15 @@ def _damage(
     for binaries in servers:
         damages = chosen(options.only, binaries.major)
         if not damages:
-            console.print(f"no damage fits {options.only!r}; --list lists them")
-            return NOTHING_FITS
+            told = f"no damage fits {options.only!r} on PostgreSQL {binaries.major}"
+            console.print(f"{told}; --list lists them")
+            continue
         for checksums in CHECKSUMS[options.checksums]:
-            campaigns.append(_campaign(console, binaries, folder, options, checksums=checksums))
-            console.print(report.matrix(campaigns[-1]))
+            made = _campaign(console, binaries, folder, options, damages, checksums=checksums)
+            campaigns.append(made)
+            console.print(report.matrix(made))
+    if not campaigns:
+        return NOTHING_FITS
     for campaign in campaigns:
         for outcome in campaign.broken:
             console.print(f"[red]{campaign.title}[/red] {escape(report.told(outcome))}")
@@ -72,10 +77,10 @@ def _campaign(
     binaries: Binaries,
     folder: Path,
     options: argparse.Namespace,
+    damages: Sequence[Damage],
     *,
     checksums: bool,
 ) -> Campaign:
-    damages = chosen(options.only, binaries.major)
     place = Path(tempfile.mkdtemp(dir=folder)) / "specimen"
     place.parent.chmod(0o755)
     with (
