@@ -18,7 +18,7 @@ from psycopg2 import sql
 from campaign import arena
 from campaign.arena import Reading, Source, Taken, readings_of, taken
 from local.postgres import Binaries, PostgresServer
-from local.rds import _install_roles
+from local.rds import install_roles
 
 CONTENT = Path(__file__).parent / "content"
 SHOP = "shop"
@@ -150,7 +150,7 @@ def started(binaries: Binaries, folder: Path, *, checksums: bool = True) -> Sour
         arena.reset_log(server)
         server.start(arena.SETTINGS)
         password = arena.password()
-        _install_roles(server, password, None)
+        install_roles(server, password, None)
         login = arena.reader_login(server)
     except BaseException:
         server.stop(immediate=True)

@@ -12,7 +12,7 @@ from campaign.arena import Source
 from lambdas.adapters import postgres
 from local import memory
 from local.postgres import Binaries, PostgresServer, find_binaries
-from local.rds import _install_roles
+from local.rds import install_roles
 
 ENOUGH_BYTES = 4 * 2**30
 
@@ -49,7 +49,7 @@ def source(binaries: Binaries, folder: Path) -> Iterator[Source]:
         arena.reset_log(server)
         server.start(arena.SETTINGS)
         password = arena.password()
-        _install_roles(server, password, None)
+        install_roles(server, password, None)
         yield Source(server, folder, arena.master_login(password), arena.reader_login(server))
     finally:
         server.stop(immediate=True)

@@ -13,7 +13,7 @@ from lambdas.domain.catalog import FIRST_TRANSACTION, TRANSACTION_CIRCLE, YOUNG_
 from lambdas.domain.units import Claim
 from lambdas.domain.verdict import Verdict
 from local.postgres import Binaries, PostgresServer
-from local.rds import _install_roles
+from local.rds import install_roles
 from tests.checks.sandwich import assert_failed
 
 pytestmark = pytest.mark.xdist_group("checks-transaction-circle")
@@ -36,7 +36,7 @@ def late(binaries: Binaries, folder: Path) -> Iterator[Source]:
             _advance(server, NEXT_TRANSACTION * third // 3)
         server.start(tools.SETTINGS)
         password = tools.password()
-        _install_roles(server, password, None)
+        install_roles(server, password, None)
         yield Source(
             server, folder / "copies", tools.master_login(password), tools.reader_login(server)
         )
