@@ -8,7 +8,6 @@ doubled, in its page and under a checksum that fits, so that no transaction tell
 
 import contextlib
 import random
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +21,7 @@ from psycopg2 import sql
 from rich.console import Console
 
 from campaign import progress, workload
-from campaign.arena import SETTINGS, Source, Taken, taken
+from campaign.arena import SETTINGS, Source, Taken, started, taken
 from campaign.pages import (
     LOWER_AT,
     UPPER_AT,
@@ -34,7 +33,6 @@ from campaign.pages import (
     number,
 )
 from campaign.run import workers
-from campaign.specimen import started
 from lambdas.domain.units import Status
 from lambdas.domain.verdict import Judgement, Verdict
 from local.postgres import Binaries
@@ -112,14 +110,8 @@ def _print(console: Console, found: list[Weathered], seeds: range) -> None:
 
 def weathered(binaries: Binaries, folder: Path, seed: int) -> Weathered:
     """One workload on a source of its own, in a folder that is removed at the end."""
-    folder.mkdir()
-    folder.chmod(0o755)
-    source = started(binaries, folder, checksums=seed % 2 == 0)
-    try:
+    with started(binaries, folder, checksums=seed % 2 == 0) as source:
         return weathered_on(source, f"w{seed}", seed, crash=seed % CRASH_EACH == 0)
-    finally:
-        source.server.stop(immediate=True)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def weathered_on(source: Source, database: str, seed: int, *, crash: bool = False) -> Weathered:
