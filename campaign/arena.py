@@ -24,7 +24,7 @@ from lambdas.domain import documents
 from lambdas.domain.readings import SourceUnit
 from lambdas.domain.request import BASELINE_EXACT, BASELINE_NONE
 from lambdas.domain.units import measurement_from, to_document, unit_from
-from lambdas.domain.verdict import Judgement, Result, fold, judge
+from lambdas.domain.verdict import Judgement, fold, judge
 from lambdas.verification.baseline import survey_again, survey_source
 from lambdas.verification.batch import measure_batch, plan_units
 from lambdas.verification.readings import both_readings
@@ -236,32 +236,6 @@ def readings_of(first: Reading, second: Reading) -> tuple[Mapping[str, Any], Map
     return both_readings(
         found[documents.BASELINE_BEFORE], found[documents.BASELINE_AFTER], found.get
     )
-
-
-def sandwich(
-    source: Source,
-    kind: str = BASELINE_EXACT,
-    meanwhile: Callable[[], None] = lambda: None,
-    afterwards: Callable[[], None] = lambda: None,
-    *,
-    settings: Mapping[str, str] | None = None,
-    expectations: Sequence[Mapping[str, str]] = (),
-) -> Judgement:
-    """The whole of it, with a copy that nobody has damaged."""
-    with (
-        taken(source, kind, meanwhile, afterwards) as found,
-        found.restored(settings, last=True) as copy,
-    ):
-        return found.judged(copy, expectations)
-
-
-def results_of(judgement: Judgement, check: str, database: str) -> dict[str, Result]:
-    """The results of one check in one database, by subject."""
-    return {
-        result.subject: result
-        for result in judgement.results
-        if (result.check, result.database) == (check, database)
-    }
 
 
 def reset_log(server: PostgresServer, *options: str) -> None:

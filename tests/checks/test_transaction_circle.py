@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
-from campaign.arena import Source, furnished, reset_log, results_of, taken
+from campaign.arena import Source, furnished, reset_log, taken
 from lambdas.checks import standing
 from lambdas.domain.catalog import FIRST_TRANSACTION, TRANSACTION_CIRCLE, YOUNG_WINDOW, is_young
 from lambdas.domain.units import Claim
 from lambdas.domain.verdict import Verdict
 from local.postgres import Binaries, PostgresServer
-from tests.checks.sandwich import assert_failed
+from tests.checks.sandwich import assert_failed, results_of
 
 pytestmark = pytest.mark.xdist_group("checks-transaction-circle")
 
