@@ -19,7 +19,7 @@ from campaign.report import Campaign
 from campaign.run import carried_out, chosen
 from campaign.specimen import prepared
 from campaign.trial import Outcome
-from local import memory
+from local import folders
 from local.postgres import Binaries, find_binaries
 
 EMBEDDED = "embedded"
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(file=sys.stdout, highlight=False, width=width)
     if options.list:
         return _list(console)
-    with memory.folder("tm-campaign-", ENOUGH_BYTES) as folder:
+    with folders.in_memory("tm-campaign-", ENOUGH_BYTES) as folder:
         servers = [_binaries(folder, name) for name in options.postgres.split(",")]
         kept = 0 if options.only == NONE else _damage(console, servers, folder, options)
         if options.workloads and kept != NOTHING_FITS:

@@ -9,7 +9,7 @@ from psycopg2 import sql
 
 from campaign.arena import Source, started
 from lambdas.adapters import postgres
-from local import memory
+from local import folders
 from local.postgres import Binaries, find_binaries
 
 ENOUGH_BYTES = 4 * 2**30
@@ -30,7 +30,7 @@ def short_lock_waits() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A folder that PostgreSQL's own user may pass through, unlike pytest's."""
-    with memory.folder("tm-checks-", ENOUGH_BYTES) as made:
+    with folders.in_memory("tm-checks-", ENOUGH_BYTES) as made:
         yield made
 
 
