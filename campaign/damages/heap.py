@@ -1,6 +1,6 @@
 """Damage to the heap of a table: bits, pages, whole files."""
 
-from campaign.damage import Body, Damage, Expected, Surgery, exchange
+from campaign.damage import Body, Damage, Expected, Surgery, exchange, sealed
 from campaign.pages import (
     ALL_VISIBLE,
     CHECKSUM_AT,
@@ -328,11 +328,6 @@ def _other_database(body: Body) -> None:
 def _stray_segment(body: Body) -> None:
     path = body.main(USERS).path
     body.data.joinpath(path.parent, f"{path.name}.1").write_bytes(bytes(PAGE_BYTES))
-
-
-def sealed(surgery: Surgery) -> Surgery:
-    """As if memory had gone wrong before the page was written: its checksum fits."""
-    return lambda body: surgery(body.with_checksums_right())
 
 
 def _heap(name: str, what: str, surgery: Surgery, *words: str) -> Damage:

@@ -1,7 +1,6 @@
 """Damage to values that lie out of line: their chunks, their index, what leads to them."""
 
-from campaign.damage import Body, Damage, Surgery
-from campaign.damages.heap import sealed
+from campaign.damage import Body, Damage, Surgery, sealed
 from campaign.pages import PageFile
 
 DOCUMENTS = "sales.documents"
