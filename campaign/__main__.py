@@ -27,6 +27,7 @@ NONE = "none"
 CHECKSUMS = {"on": (True,), "off": (False,), "both": (True, False)}
 ENOUGH_BYTES = 3 * 2**30
 PIPED_WIDTH = 200
+DOCUMENT = Path("reports/campaign.json")
 NOTHING_FITS = 2
 
 
@@ -68,7 +69,7 @@ def _damage(
         for outcome in campaign.broken:
             console.print(f"[red]{campaign.title}[/red] {escape(report.told(outcome))}")
     console.print(report.totals(campaigns))
-    console.print(f"seed {options.seed}; all of it is in {_written(campaigns, options.reports)}")
+    console.print(f"seed {options.seed}; all of it is in {_written(campaigns)}")
     return int(any(campaign.broken for campaign in campaigns))
 
 
@@ -95,11 +96,10 @@ def _campaign(
         return Campaign(specimen.title, options.seed, outcomes)
 
 
-def _written(campaigns: Sequence[Campaign], folder: str) -> Path:
-    path = Path(folder) / "campaign.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report.document(campaigns), encoding="utf-8")
-    return path
+def _written(campaigns: Sequence[Campaign]) -> Path:
+    DOCUMENT.parent.mkdir(exist_ok=True)
+    DOCUMENT.write_text(report.document(campaigns), encoding="utf-8")
+    return DOCUMENT
 
 
 def _list(console: Console) -> int:
@@ -132,7 +132,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="generated workloads besides, on the first PostgreSQL only",
     )
     parser.add_argument("--seed", type=int, default=1, help="of every choice")
-    parser.add_argument("--reports", default="reports", help="the folder that the JSON goes to")
     parser.add_argument("--list", action="store_true", help="list the damages and end")
     return parser.parse_args(arguments)
 

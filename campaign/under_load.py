@@ -65,7 +65,6 @@ class Weathered:
 class Target:
     """A row version in a bucket that stood still."""
 
-    relation: int
     name: str
     path: str
     block: int
@@ -198,7 +197,7 @@ def _target(settled: Taken, database: str, chance: random.Random) -> Target | No
             "SELECT oid::bigint, relname, pg_relation_filepath(oid) FROM pg_class"
             " WHERE relkind IN ('r', 'm') AND relpersistence = 'p'"
         )
-        places = {str(oid): (oid, name, path) for oid, name, path in cursor.fetchall()}
+        places = {str(oid): (name, path) for oid, name, path in cursor.fetchall()}
     buckets = [
         (places[key], first, last)
         for key, first, last in _still(settled, database)
@@ -206,14 +205,14 @@ def _target(settled: Taken, database: str, chance: random.Random) -> Target | No
     ]
     chance.shuffle(buckets)
     horizon = settled.before["horizon"]
-    for (oid, name, path), first, last in buckets:
+    for (name, path), first, last in buckets:
         pages = PageFile(settled.data / path)
         blocks = list(range(first, min(last, len(pages))))
         chance.shuffle(blocks)
         for block in blocks:
             rows = _standing(pages.read(block), horizon)
             if rows:
-                return Target(oid, name, path, block, chance.choice(rows))
+                return Target(name, path, block, chance.choice(rows))
     return None
 
 
