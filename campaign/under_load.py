@@ -24,6 +24,7 @@ from campaign import progress, workload
 from campaign.arena import SETTINGS, Source, Taken, started, taken
 from campaign.pages import (
     LOWER_AT,
+    POINTER_BYTES,
     UPPER_AT,
     XMAX_AT,
     XMIN_AT,
@@ -244,7 +245,7 @@ def _standing(page: bytes, horizon: int) -> list[Row]:
 
 
 def _deleted(pages: PageFile, target: Target) -> None:
-    pages.change(target.block, target.row.pointer_at, bytes(4))
+    pages.change(target.block, target.row.pointer_at, bytes(POINTER_BYTES))
 
 
 def _changed(pages: PageFile, target: Target) -> None:
@@ -256,10 +257,11 @@ def _doubled(pages: PageFile, target: Target) -> None:
     """A further line pointer leads to the same row; a page without room gives up its last one."""
     page = pages.read(target.block)
     lower = number(page, LOWER_AT)
-    pointer = page[target.row.pointer_at : target.row.pointer_at + 4]
+    pointer = page[target.row.pointer_at : target.row.pointer_at + POINTER_BYTES]
     if number(page, UPPER_AT) - lower >= len(pointer):
-        page = page[:LOWER_AT] + (lower + 4).to_bytes(2, "little") + page[LOWER_AT + 2 :]
-        pages.write(target.block, page[:lower] + pointer + page[lower + 4 :])
+        end = (lower + POINTER_BYTES).to_bytes(2, "little")
+        page = page[:LOWER_AT] + end + page[LOWER_AT + 2 :]
+        pages.write(target.block, page[:lower] + pointer + page[lower + POINTER_BYTES :])
         return
     other = next(r for r in live_rows_in(page) if r.pointer_at != target.row.pointer_at)
     pages.change(target.block, other.pointer_at, pointer)

@@ -15,6 +15,7 @@ from campaign.damage import (
     overwrite,
     zero,
 )
+from campaign.pages import PAGE_BYTES
 from campaign.specimen import OTHER, OTHER_WORD, SHOP, Base
 
 CONTROL = "global/pg_control"
@@ -112,11 +113,9 @@ def _flip_log(part: float) -> Surgery:
 
 def _swap_log_pages(body: Body) -> None:
     path, at = _at(body, 0.5)
-    content, page = path.read_bytes(), at // 8192 * 8192
-    here, there = slice(page, page + 8192), slice(page - 8192, page)
-    overwrite(
-        path, content[: page - 8192] + content[here] + content[there] + content[page + 8192 :]
-    )
+    content, page = path.read_bytes(), at // PAGE_BYTES * PAGE_BYTES
+    before, after = page - PAGE_BYTES, page + PAGE_BYTES
+    overwrite(path, content[:before] + content[page:after] + content[before:page] + content[after:])
 
 
 def _lose_log(body: Body) -> None:
@@ -151,7 +150,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _stray(body: Body) -> None:
-    _write(body.data / _folder(body, SHOP) / "999999", struct.pack("<I", 1) * 2048)
+    _write(body.data / _folder(body, SHOP) / "999999", struct.pack("<I", 1) * (PAGE_BYTES // 4))
 
 
 def _stopped(
