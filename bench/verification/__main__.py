@@ -19,7 +19,7 @@ from bench.report import goals_table
 from bench.rounds import turns
 from bench.server import running
 from bench.verification import shop
-from bench.verification.child import Ran
+from bench.verification.job import Ran
 from bench.verification.ways import COUNT, OURS_BOTH, OURS_TWO, RELADIFF, WAYS
 from local.postgres import PostgresServer
 
