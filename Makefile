@@ -81,7 +81,7 @@ load: $(VENV)/ready ## load a CSV on this machine into a real PostgreSQL
 bench-load: $(VENV)/ready ## measure the load of a CSV against the other ways to do it (some minutes)
 	@$(RUN) -m bench.load $(if $(MIB),--mib "$(MIB)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
 
-bench-tables: $(VENV)/ready ## a drill over 5,000 tables, and the plan of 10 TiB (some minutes)
+bench-tables: $(VENV)/ready ## a drill over 5,000 tables, and the plan of 10 TiB (half an hour)
 	@$(RUN) -m bench.tables $(if $(TABLES),--tables "$(TABLES)")
 
 bench-verify: $(VENV)/ready ## measure the count with its fingerprint against the other ways (some minutes)

@@ -2,10 +2,8 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +16,8 @@ from bench import loopback_s3, orders
 from bench.contenders import SAMPLE_ROWS, Contender
 from bench.job import DATABASE, TABLE, Job, Login, Measured
 from bench.orders import Orders
-from local import guardian
-from local.postgres import ADMIN, HOST, PostgresServer, find_binaries
-
-_SETTINGS = {"autovacuum": "off"}
-"""It would work on what one contender left behind while the next one runs."""
+from bench.server import running
+from local.postgres import ADMIN, HOST, PostgresServer
 
 
 @dataclass(frozen=True)
@@ -122,24 +117,13 @@ class Arena:
 @contextmanager
 def opened(size_bytes: int) -> Iterator[Arena]:
     """Start the server and the S3 stand-in, and write the data; stop and remove all of it."""
-    folder = Path(tempfile.mkdtemp(prefix="time-machine-bench-"))
-    folder.chmod(0o755)  # root's server runs as somebody else, and reads the file itself
-    watcher = guardian.start(folder)
-    server = None
-    try:
+    with running() as (folder, server):
         files = folder / "files"
         files.mkdir()
-        server = PostgresServer.create(find_binaries(folder), folder / "server")
-        server.start(_SETTINGS)
         with server.admin() as cursor:
             cursor.execute(f"CREATE DATABASE {DATABASE}")
         with loopback_s3.served(files) as endpoint:
             yield Arena(server, endpoint, orders.write(files, size_bytes))
-    finally:
-        if server is not None:
-            server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-        watcher.communicate()
 
 
 def _cpu_seconds(server: PostgresServer) -> float:

@@ -1,12 +1,15 @@
 """Alternating runs: every contender once in each round, each round begun by another one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
+from typing import TypeVar
 
 from bench.arena import Arena, Run
 from bench.contenders import CONTENDERS, Contender
 from bench.orders import MIB
+
+One = TypeVar("One")
 
 
 @dataclass
@@ -82,9 +85,15 @@ def alternate(
     standings = {
         one.name: Standing(one, arena.data.rows / arena.rows_of(one)) for one in contenders
     }
-    for number in range(rounds):
-        turn = number % len(contenders)
-        for contender in (*contenders[turn:], *contenders[:turn]):
-            standings[contender.name].runs.append(arena.run(contender))
-            done(number + 1, contender)
+    for number, contender in turns(rounds, contenders):
+        standings[contender.name].runs.append(arena.run(contender))
+        done(number, contender)
     return standings
+
+
+def turns(rounds: int, contenders: Sequence[One]) -> Iterator[tuple[int, One]]:
+    """The rounds' numbers, from 1, and whose turn it is: each round is begun by another one."""
+    for number in range(rounds):
+        first = number % len(contenders)
+        for one in (*contenders[first:], *contenders[:first]):
+            yield number + 1, one

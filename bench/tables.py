@@ -2,7 +2,8 @@
 
 ``python -m bench.tables`` runs a drill with the baseline ``exact`` on the embedded cloud and prints
 payloads, events, objects and times. Then it plans the verification of a database of 10 TiB, with
-readings made up on the fly, and prints the memory that the plan takes.
+readings made up on the fly, as tables of 1 GiB and as one, and prints the memory that the plan
+takes.
 """
 
 import argparse
@@ -39,19 +40,22 @@ PAYLOAD_BYTES = 256 * 1024
 EVENTS = 25_000
 """What Step Functions takes of a state's output, and of an execution's history."""
 
-HUGE = ((10_000, "10,000 tables of 1 GiB"), (1, "one table of 10 TiB"))
+TABLES_PER_TIB = 1000
+"""Of about 1 GiB each."""
 
 
 def main() -> int:
     """Run and print; 0 when every limit held."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--tables", type=int, default=5000)
-    tables = parser.parse_args().tables
+    parser.add_argument("--tables", type=int, default=5000, help="in the drill")
+    parser.add_argument("--tib", type=int, default=10, help="size of the database that is planned")
+    options = parser.parse_args()
+    small = TABLES_PER_TIB * options.tib
     with Path(os.devnull).open("w") as log, contextlib.redirect_stdout(log):
         with embedded_cloud(tempo=Tempo(), wait_speed=20) as cloud:
-            held = _drill(cloud, tables)
-        for number, name in HUGE:
-            _plan(number, name)
+            held = _drill(cloud, options.tables)
+        _plan(options.tib, small, f"{small:,} tables of 1 GiB")
+        _plan(options.tib, 1, f"one table of {options.tib} TiB")
     return 0 if held else 1
 
 
@@ -137,9 +141,9 @@ def _print_phases(ending: Ending) -> None:
     say(", ".join(f"{phase} {seconds:.0f} s" for phase, seconds in spent.items()))
 
 
-def _plan(tables: int, name: str) -> None:
-    """Plan the copy of 10 TiB as PlanVerification does, and tell what it holds in memory."""
-    size_bytes = 10 * TIB // tables
+def _plan(tib: int, tables: int, name: str) -> None:
+    """Plan the copy of so much as PlanVerification does, and tell what it holds in memory."""
+    size_bytes = tib * TIB // tables
     relations = [
         Relation(oid, "public", f"t{oid}", f"public.t{oid}", "r", "p", True, size_bytes)
         for oid in range(16384, 16384 + tables)

@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from campaign import progress, report, under_load
+from campaign.damage import Damage
 from campaign.damages import DAMAGES
 from campaign.report import Campaign
 from campaign.run import carried_out, chosen
 from campaign.specimen import prepared
 from campaign.trial import Outcome
-from local import memory
+from local import folders
 from local.postgres import Binaries, find_binaries
 
 EMBEDDED = "embedded"
@@ -26,6 +27,7 @@ NONE = "none"
 CHECKSUMS = {"on": (True,), "off": (False,), "both": (True, False)}
 ENOUGH_BYTES = 3 * 2**30
 PIPED_WIDTH = 200
+DOCUMENT = Path("reports/campaign.json")
 NOTHING_FITS = 2
 
 
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(file=sys.stdout, highlight=False, width=width)
     if options.list:
         return _list(console)
-    with memory.folder("tm-campaign-", ENOUGH_BYTES) as folder:
+    with folders.in_memory("tm-campaign-", ENOUGH_BYTES) as folder:
         servers = [_binaries(folder, name) for name in options.postgres.split(",")]
         kept = 0 if options.only == NONE else _damage(console, servers, folder, options)
         if options.workloads and kept != NOTHING_FITS:
@@ -54,16 +56,20 @@ def _damage(
     for binaries in servers:
         damages = chosen(options.only, binaries.major)
         if not damages:
-            console.print(f"no damage fits {options.only!r}; --list lists them")
-            return NOTHING_FITS
+            told = f"no damage fits {options.only!r} on PostgreSQL {binaries.major}"
+            console.print(f"{told}; --list lists them")
+            continue
         for checksums in CHECKSUMS[options.checksums]:
-            campaigns.append(_campaign(console, binaries, folder, options, checksums=checksums))
-            console.print(report.matrix(campaigns[-1]))
+            made = _campaign(console, binaries, folder, options, damages, checksums=checksums)
+            campaigns.append(made)
+            console.print(report.matrix(made))
+    if not campaigns:
+        return NOTHING_FITS
     for campaign in campaigns:
         for outcome in campaign.broken:
             console.print(f"[red]{campaign.title}[/red] {escape(report.told(outcome))}")
     console.print(report.totals(campaigns))
-    console.print(f"seed {options.seed}; all of it is in {_written(campaigns, options.reports)}")
+    console.print(f"seed {options.seed}; all of it is in {_written(campaigns)}")
     return int(any(campaign.broken for campaign in campaigns))
 
 
@@ -72,10 +78,10 @@ def _campaign(
     binaries: Binaries,
     folder: Path,
     options: argparse.Namespace,
+    damages: Sequence[Damage],
     *,
     checksums: bool,
 ) -> Campaign:
-    damages = chosen(options.only, binaries.major)
     place = Path(tempfile.mkdtemp(dir=folder)) / "specimen"
     place.parent.chmod(0o755)
     with (
@@ -90,11 +96,10 @@ def _campaign(
         return Campaign(specimen.title, options.seed, outcomes)
 
 
-def _written(campaigns: Sequence[Campaign], folder: str) -> Path:
-    path = Path(folder) / "campaign.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report.document(campaigns), encoding="utf-8")
-    return path
+def _written(campaigns: Sequence[Campaign]) -> Path:
+    DOCUMENT.parent.mkdir(exist_ok=True)
+    DOCUMENT.write_text(report.document(campaigns), encoding="utf-8")
+    return DOCUMENT
 
 
 def _list(console: Console) -> int:
@@ -127,7 +132,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="generated workloads besides, on the first PostgreSQL only",
     )
     parser.add_argument("--seed", type=int, default=1, help="of every choice")
-    parser.add_argument("--reports", default="reports", help="the folder that the JSON goes to")
     parser.add_argument("--list", action="store_true", help="list the damages and end")
     return parser.parse_args(arguments)
 

@@ -24,14 +24,14 @@ from lambdas.domain import documents
 from lambdas.domain.readings import SourceUnit
 from lambdas.domain.request import BASELINE_EXACT, BASELINE_NONE
 from lambdas.domain.units import measurement_from, to_document, unit_from
-from lambdas.domain.verdict import Judgement, Result, fold, judge
+from lambdas.domain.verdict import Judgement, fold, judge
 from lambdas.verification.baseline import survey_again, survey_source
 from lambdas.verification.batch import measure_batch, plan_units
 from lambdas.verification.readings import both_readings
 from lambdas.verification.source_reading import read_batch
 from lambdas.verification.survey import survey_copy
-from local.postgres import HOST, PostgresServer
-from local.rds import MASTER
+from local.postgres import HOST, Binaries, PostgresServer
+from local.rds import MASTER, install_roles
 
 READER = "tm_reader"
 SECONDS = 60.0
@@ -238,32 +238,6 @@ def readings_of(first: Reading, second: Reading) -> tuple[Mapping[str, Any], Map
     )
 
 
-def sandwich(
-    source: Source,
-    kind: str = BASELINE_EXACT,
-    meanwhile: Callable[[], None] = lambda: None,
-    afterwards: Callable[[], None] = lambda: None,
-    *,
-    settings: Mapping[str, str] | None = None,
-    expectations: Sequence[Mapping[str, str]] = (),
-) -> Judgement:
-    """The whole of it, with a copy that nobody has damaged."""
-    with (
-        taken(source, kind, meanwhile, afterwards) as found,
-        found.restored(settings, last=True) as copy,
-    ):
-        return found.judged(copy, expectations)
-
-
-def results_of(judgement: Judgement, check: str, database: str) -> dict[str, Result]:
-    """The results of one check in one database, by subject."""
-    return {
-        result.subject: result
-        for result in judgement.results
-        if (result.check, result.database) == (check, database)
-    }
-
-
 def reset_log(server: PostgresServer, *options: str) -> None:
     """Run ``pg_resetwal`` on a stopped server: a log in small files makes small copies."""
     subprocess.run(
@@ -280,14 +254,48 @@ def reset_log(server: PostgresServer, *options: str) -> None:
     )
 
 
-def password() -> str:
+@contextlib.contextmanager
+def started(binaries: Binaries, folder: Path, *, checksums: bool = True) -> Iterator[Source]:
+    """A running server with RDS's roles and nothing else in it; stopped and removed at the end.
+
+    Args:
+        folder: in which everything comes to lie; it is made.
+    """
+    folder.mkdir()
+    folder.chmod(0o755)
+    try:
+        server = PostgresServer.create(binaries, folder / "source", checksums=checksums)
+        reset_log(server)
+        with furnished(server, folder) as source:
+            yield source
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def furnished(server: PostgresServer, folder: Path) -> Iterator[Source]:
+    """The same of a new server that does not run yet; it is stopped at the end.
+
+    Args:
+        folder: in which copies come to lie.
+    """
+    try:
+        server.start(SETTINGS)
+        master = Credentials(MASTER, _password())
+        install_roles(server, master.password, None)
+        yield Source(server, folder, master, _reader(server))
+    finally:
+        server.stop(immediate=True)
+
+
+def _password() -> str:
     """For a login of a server that lives for a moment."""
     return secrets.token_urlsafe(16)
 
 
-def reader_login(server: PostgresServer) -> Credentials:
+def _reader(server: PostgresServer) -> Credentials:
     """A read-only login as a deployment has it on the source."""
-    login = Credentials(READER, password())
+    login = Credentials(READER, _password())
     with server.admin() as cursor:
         cursor.execute(
             sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
@@ -296,11 +304,6 @@ def reader_login(server: PostgresServer) -> Credentials:
         )
         cursor.execute(sql.SQL("GRANT pg_read_all_data TO {}").format(sql.Identifier(READER)))
     return login
-
-
-def master_login(login_password: str) -> Credentials:
-    """RDS's master user."""
-    return Credentials(MASTER, login_password)
 
 
 def _through_json(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,6 +129,31 @@ def exchange(one: Path, other: Path) -> None:
 Surgery = Callable[[Body], None]
 
 
+def sealed(surgery: Surgery) -> Surgery:
+    """As if memory had gone wrong before the page was written: its checksum fits."""
+    return lambda body: surgery(body.with_checksums_right())
+
+
+def lose(path: str) -> Surgery:
+    """A file or a folder of the data folder is gone."""
+    return lambda body: body.remove(body.data / path)
+
+
+def age(path: str) -> Surgery:
+    """A file of the data folder is as it was when the early copy was taken."""
+    return lambda body: body.make_stale(body.data / path)
+
+
+def zero(path: str, first: int = 0) -> Surgery:
+    """A file of the data folder reads as zeros, from a byte on."""
+
+    def surgery(body: Body) -> None:
+        content = (body.data / path).read_bytes()
+        overwrite(body.data / path, content[:first] + bytes(len(content) - first))
+
+    return surgery
+
+
 @dataclass(frozen=True)
 class Damage:
     """One damage.

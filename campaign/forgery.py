@@ -14,9 +14,11 @@ from psycopg2 import sql
 
 from campaign.pages import (
     CTID_AT,
+    HEADER_BYTES,
     INFOMASK2_AT,
     INFOMASK_AT,
     LOWER_AT,
+    POINTER_BYTES,
     XMAX_AT,
     XMAX_COMMITTED,
     XMAX_INVALID,
@@ -110,7 +112,7 @@ def _in_place(page: bytes, before: _Place, after: _Place) -> bytes:
 
 
 def _row(page: bytes, place: _Place) -> Row:
-    at = 24 + 4 * (place.pointer - 1)
+    at = HEADER_BYTES + POINTER_BYTES * (place.pointer - 1)
     if at >= number(page, LOWER_AT):
         raise NothingChanged("the row is not in its page")
     (found,) = [row for row in rows_in(page) if row.pointer_at == at]

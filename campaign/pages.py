@@ -12,9 +12,10 @@ HEADER_BYTES = 24
 POINTER_BYTES = 4
 
 LSN_AT, CHECKSUM_AT, FLAGS_AT, LOWER_AT, UPPER_AT, SPECIAL_AT, VERSION_AT = 0, 8, 10, 12, 14, 16, 18
-XMIN_AT, XMAX_AT, CTID_AT, INFOMASK2_AT, INFOMASK_AT, HOFF_AT = 0, 4, 12, 18, 20, 22
+XMIN_AT, XMAX_AT, CTID_AT, INFOMASK2_AT, INFOMASK_AT, HOFF_AT, NULLS_AT = 0, 4, 12, 18, 20, 22, 23
 """Within a page's header, and within a row version's."""
 
+HAS_NULLS = 0x0001
 XMIN_COMMITTED, XMIN_INVALID, XMAX_COMMITTED, XMAX_INVALID = 0x0100, 0x0200, 0x0400, 0x0800
 XMAX_LOCK = 0x0010 | 0x0040 | 0x0080 | 0x1000
 """What says that ``xmax`` has locked the row only, how, or that it is several transactions."""

@@ -14,7 +14,9 @@ from lambdas.checks import CHECKS
 from lambdas.domain.verdict import Verdict
 
 FOUND, UNMEASURED, NOTHING = "●", "?", "·"
-_LETTERS = string.ascii_lowercase[:20]
+LETTERS = dict(zip(CHECKS, string.ascii_lowercase[: len(CHECKS)], strict=True))
+USERS, COUNTS = "U", "N"
+"""What stands over a check's column, and over those of the two usual ways to look."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,15 @@ class Campaign:
 
 def matrix(campaign: Campaign) -> Table:
     """Damage by check; a letter stands for each."""
-    told = ", ".join(f"{letter} {name}" for letter, name in zip(_LETTERS, CHECKS, strict=False))
+    told = ", ".join(f"{letter} {name}" for name, letter in LETTERS.items())
     table = Table(
-        title=f"{campaign.title}: damage × check\n{told};\nu SELECT COUNT(*) FROM users,"
-        f" n exact counts of all tables; {FOUND} found, {UNMEASURED} not measured",
+        title=f"{campaign.title}: damage × check\n{told};\n{USERS} SELECT COUNT(*) FROM users,"
+        f" {COUNTS} exact counts of all tables; {FOUND} found, {UNMEASURED} not measured",
         title_justify="left",
         box=None,
         padding=(0, 1),
     )
-    for name in ("damage", "expected", "verdict", _LETTERS[: len(CHECKS)], "u", "n"):
+    for name in ("damage", "expected", "verdict", "".join(LETTERS.values()), USERS, COUNTS):
         table.add_column(name, no_wrap=True)
     for outcome in campaign.outcomes:
         table.add_row(*_cells(outcome), style="red" if outcome.broken else None)

@@ -1,5 +1,6 @@
 """All damages on all specimens, a few at a time, with what went by told meanwhile."""
 
+import contextlib
 import fnmatch
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -27,21 +28,28 @@ def _matches(damage: Damage, pattern: str) -> bool:
     return any(fnmatch.fnmatchcase(text, pattern) for text in (damage.name, damage.family))
 
 
+@contextlib.contextmanager
+def workers(jobs: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that begin nothing more after an error or Ctrl-C; what they have begun they end."""
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
 def carried_out(
     specimen: Specimen, damages: Sequence[Damage], jobs: int, seed: int, tell: Tell
 ) -> list[Outcome]:
     """Every damage on a copy of its own; the outcomes in the damages' order."""
     outcomes = {}
-    with ThreadPoolExecutor(jobs) as pool:
+    with workers(jobs) as pool:
         futures = {pool.submit(tried, specimen, damage, seed): damage for damage in damages}
-        try:
-            for future in as_completed(futures):
-                damage = futures[future]
-                outcomes[damage.name] = _outcome(future, damage, specimen)
-                tell(outcomes[damage.name])
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for future in as_completed(futures):
+            damage = futures[future]
+            outcomes[damage.name] = _outcome(future, damage, specimen)
+            tell(outcomes[damage.name])
     return [outcomes[damage.name] for damage in damages]
 
 

@@ -15,10 +15,8 @@ from typing import Any
 
 from psycopg2 import sql
 
-from campaign import arena
-from campaign.arena import Reading, Source, Taken, readings_of, taken
-from local.postgres import Binaries, PostgresServer
-from local.rds import _install_roles
+from campaign.arena import Reading, Source, Taken, readings_of, started, taken
+from local.postgres import Binaries
 
 CONTENT = Path(__file__).parent / "content"
 SHOP = "shop"
@@ -106,13 +104,9 @@ def prepared(binaries: Binaries, folder: Path, *, checksums: bool) -> Iterator[S
     """Make the source, copy it between two readings, and stop it.
 
     Args:
-        folder: in which everything comes to lie; removed at the end.
+        folder: in which everything comes to lie; made, and removed at the end.
     """
-    folder.mkdir()
-    folder.chmod(0o755)
-    source = started(binaries, folder, checksums=checksums)
     counts: dict[str, dict[str, int]] = {}
-
     close: list[Reading] = []
 
     def write_and_count() -> None:
@@ -124,7 +118,7 @@ def prepared(binaries: Binaries, folder: Path, *, checksums: bool) -> Iterator[S
         close.append(source.read(first=close[0]))
         _write_meanwhile(source)
 
-    try:
+    with started(binaries, folder, checksums=checksums) as source:
         _fill(source)
         early = folder / "early"
         source.server.copy_while_running(early / "data")
@@ -138,24 +132,6 @@ def prepared(binaries: Binaries, folder: Path, *, checksums: bool) -> Iterator[S
                 bases = {Base.SETTLED: now, Base.RAW: raw, Base.EARLY: settled_early}
                 bases[Base.IDLE] = idle
                 yield Specimen(bases, atlas, checksums, binaries.major)
-    finally:
-        source.server.stop(immediate=True)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def started(binaries: Binaries, folder: Path, *, checksums: bool = True) -> Source:
-    """A running server with RDS's roles and nothing else in it."""
-    server = PostgresServer.create(binaries, folder / "source", checksums=checksums)
-    try:
-        arena.reset_log(server)
-        server.start(arena.SETTINGS)
-        password = arena.password()
-        _install_roles(server, password, None)
-        login = arena.reader_login(server)
-    except BaseException:
-        server.stop(immediate=True)
-        raise
-    return Source(server, folder, arena.master_login(password), login)
 
 
 @contextlib.contextmanager

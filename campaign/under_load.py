@@ -11,7 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,9 +21,10 @@ from psycopg2 import sql
 from rich.console import Console
 
 from campaign import progress, workload
-from campaign.arena import SETTINGS, Source, Taken, taken
+from campaign.arena import SETTINGS, Source, Taken, started, taken
 from campaign.pages import (
     LOWER_AT,
+    POINTER_BYTES,
     UPPER_AT,
     XMAX_AT,
     XMIN_AT,
@@ -32,7 +33,7 @@ from campaign.pages import (
     live_rows_in,
     number,
 )
-from campaign.specimen import started
+from campaign.run import workers
 from lambdas.domain.units import Status
 from lambdas.domain.verdict import Judgement, Verdict
 from local.postgres import Binaries
@@ -65,7 +66,6 @@ class Weathered:
 class Target:
     """A row version in a bucket that stood still."""
 
-    relation: int
     name: str
     path: str
     block: int
@@ -78,10 +78,7 @@ def measure(
     """Run the workloads, print the totals, return whether every promise was kept."""
     seeds = range(seed * 1000, seed * 1000 + workloads)
     found: list[Weathered] = []
-    with (
-        progress.shown(console, "workloads", workloads) as step,
-        ThreadPoolExecutor(jobs) as pool,
-    ):
+    with progress.shown(console, "workloads", workloads) as step, workers(jobs) as pool:
         place = folder / "under-load"
         place.mkdir()
         place.chmod(0o755)
@@ -112,14 +109,9 @@ def _print(console: Console, found: list[Weathered], seeds: range) -> None:
 
 
 def weathered(binaries: Binaries, folder: Path, seed: int) -> Weathered:
-    """One workload on a source of its own."""
-    folder.mkdir()
-    folder.chmod(0o755)
-    source = started(binaries, folder, checksums=seed % 2 == 0)
-    try:
+    """One workload on a source of its own, in a folder that is removed at the end."""
+    with started(binaries, folder, checksums=seed % 2 == 0) as source:
         return weathered_on(source, f"w{seed}", seed, crash=seed % CRASH_EACH == 0)
-    finally:
-        source.server.stop(immediate=True)
 
 
 def weathered_on(source: Source, database: str, seed: int, *, crash: bool = False) -> Weathered:
@@ -206,7 +198,7 @@ def _target(settled: Taken, database: str, chance: random.Random) -> Target | No
             "SELECT oid::bigint, relname, pg_relation_filepath(oid) FROM pg_class"
             " WHERE relkind IN ('r', 'm') AND relpersistence = 'p'"
         )
-        places = {str(oid): (oid, name, path) for oid, name, path in cursor.fetchall()}
+        places = {str(oid): (name, path) for oid, name, path in cursor.fetchall()}
     buckets = [
         (places[key], first, last)
         for key, first, last in _still(settled, database)
@@ -214,14 +206,14 @@ def _target(settled: Taken, database: str, chance: random.Random) -> Target | No
     ]
     chance.shuffle(buckets)
     horizon = settled.before["horizon"]
-    for (oid, name, path), first, last in buckets:
+    for (name, path), first, last in buckets:
         pages = PageFile(settled.data / path)
         blocks = list(range(first, min(last, len(pages))))
         chance.shuffle(blocks)
         for block in blocks:
             rows = _standing(pages.read(block), horizon)
             if rows:
-                return Target(oid, name, path, block, chance.choice(rows))
+                return Target(name, path, block, chance.choice(rows))
     return None
 
 
@@ -253,7 +245,7 @@ def _standing(page: bytes, horizon: int) -> list[Row]:
 
 
 def _deleted(pages: PageFile, target: Target) -> None:
-    pages.change(target.block, target.row.pointer_at, bytes(4))
+    pages.change(target.block, target.row.pointer_at, bytes(POINTER_BYTES))
 
 
 def _changed(pages: PageFile, target: Target) -> None:
@@ -265,10 +257,11 @@ def _doubled(pages: PageFile, target: Target) -> None:
     """A further line pointer leads to the same row; a page without room gives up its last one."""
     page = pages.read(target.block)
     lower = number(page, LOWER_AT)
-    pointer = page[target.row.pointer_at : target.row.pointer_at + 4]
+    pointer = page[target.row.pointer_at : target.row.pointer_at + POINTER_BYTES]
     if number(page, UPPER_AT) - lower >= len(pointer):
-        page = page[:LOWER_AT] + (lower + 4).to_bytes(2, "little") + page[LOWER_AT + 2 :]
-        pages.write(target.block, page[:lower] + pointer + page[lower + 4 :])
+        end = (lower + POINTER_BYTES).to_bytes(2, "little")
+        page = page[:LOWER_AT] + end + page[LOWER_AT + 2 :]
+        pages.write(target.block, page[:lower] + pointer + page[lower + POINTER_BYTES :])
         return
     other = next(r for r in live_rows_in(page) if r.pointer_at != target.row.pointer_at)
     pages.change(target.block, other.pointer_at, pointer)

@@ -9,9 +9,6 @@ import json
 import logging
 import os
 import secrets
-import shutil
-import stat
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,12 +24,12 @@ from moto.rds.models import rds_backends
 from moto.sns.models import sns_backends
 from psycopg2 import sql
 
-from local import guardian
+from local import folders
 from local.calls import Ledger, note_calls
 from local.dump import Loaded, load
 from local.functions import Functions
 from local.paging import paged_snapshots
-from local.postgres import Binaries, PostgresFailed, find_binaries
+from local.postgres import Binaries, find_binaries
 from local.rds import MASTER, EmbeddedRds, Tempo
 from local.stepfunctions import completed_interpreter, fill_placeholders
 
@@ -222,7 +219,6 @@ def embedded_cloud(
     wait_speed: float = 1,
     on_snapshot: Callable[[Path], None] | None = None,
     checksums: bool = True,
-    folder: Path | None = None,
     deploy: Callable[[Cloud], None] | None = None,
 ) -> Iterator[Cloud]:
     """The embedded cloud, deployed; stops every server and removes every file at the end.
@@ -231,42 +227,34 @@ def embedded_cloud(
         deploy: makes everything that a drill needs; by default a deployment by hand, whose
             functions share the settings of :func:`deployment`.
         on_snapshot: called with the data folder of each snapshot taken, to damage it.
-        folder: where its files go; a temporary one of its own by default.
     """
-    root = folder or Path(tempfile.mkdtemp(prefix="time-machine-", dir=reachable_folder()))
-    root.chmod(0o755)
-    watcher = guardian.start(root)
-    try:
-        with contextlib.ExitStack() as stack:
-            environment = {
-                "AWS_DEFAULT_REGION": REGION,
-                "AWS_REGION": REGION,
-                "AWS_ACCESS_KEY_ID": "embedded",
-                "AWS_SECRET_ACCESS_KEY": "embedded",
-                "POWERTOOLS_SERVICE_NAME": "time-machine",
-                **({} if deploy else deployment()),
-            }
-            stack.enter_context(_environment(environment))
-            binaries = find_binaries(root)
-            stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
-            stack.enter_context(paged_snapshots())
-            # The interpreter logs each failed state; the execution tells it too.
-            logging.getLogger("moto").setLevel(logging.CRITICAL)
-            functions = Functions(DEFAULT_ACCOUNT_ID, REGION)
-            stack.enter_context(completed_interpreter(functions, retry_speed, wait_speed))
-            ledger = Ledger()
-            stack.callback(note_calls(ledger))
-            rds = EmbeddedRds(REGION, DEFAULT_ACCOUNT_ID)
-            rds.embed(binaries, root, tempo or Tempo(), on_snapshot, checksums)
-            rds_backends[DEFAULT_ACCOUNT_ID][REGION] = rds
-            stack.callback(rds.shut_down)
-            cloud = Cloud(root, binaries, rds, functions, ledger)
-            (deploy or _deploy)(cloud)
-            yield cloud
-    finally:
-        if folder is None:
-            shutil.rmtree(root, ignore_errors=True)
-        watcher.communicate()
+    with contextlib.ExitStack() as stack:
+        root = stack.enter_context(folders.guarded("time-machine-"))
+        environment = {
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "embedded",
+            "AWS_SECRET_ACCESS_KEY": "embedded",
+            "POWERTOOLS_SERVICE_NAME": "time-machine",
+            **({} if deploy else deployment()),
+        }
+        stack.enter_context(_environment(environment))
+        binaries = find_binaries(root)
+        stack.enter_context(mock_aws(config={"stepfunctions": {"execute_state_machine": True}}))
+        stack.enter_context(paged_snapshots())
+        # The interpreter logs each failed state; the execution tells it too.
+        logging.getLogger("moto").setLevel(logging.CRITICAL)
+        functions = Functions(DEFAULT_ACCOUNT_ID, REGION)
+        stack.enter_context(completed_interpreter(functions, retry_speed, wait_speed))
+        ledger = Ledger()
+        stack.callback(note_calls(ledger))
+        rds = EmbeddedRds(REGION, DEFAULT_ACCOUNT_ID)
+        rds.embed(binaries, root, tempo or Tempo(), on_snapshot, checksums)
+        rds_backends[DEFAULT_ACCOUNT_ID][REGION] = rds
+        stack.callback(rds.shut_down)
+        cloud = Cloud(root, binaries, rds, functions, ledger)
+        (deploy or _deploy)(cloud)
+        yield cloud
 
 
 def _ending(found: dict[str, Any]) -> Ending:
@@ -277,24 +265,6 @@ def _ending(found: dict[str, Any]) -> Ending:
         found.get("error", ""),
         found.get("cause", ""),
         found["executionArn"],
-    )
-
-
-def reachable_folder() -> Path:
-    """Where a temporary folder can be reached by the user that root's servers run as.
-
-    Raises:
-        PostgresFailed: root's temporary folders are all private.
-    """
-    usual = Path(tempfile.gettempdir())
-    if os.geteuid() != 0:
-        return usual
-    for folder in (usual, Path("/tmp"), Path("/var/tmp")):  # noqa: S108 -- mkdtemp below it
-        ways = (folder, *folder.resolve().parents)
-        if folder.is_dir() and all(way.stat().st_mode & stat.S_IXOTH for way in ways):
-            return folder
-    raise PostgresFailed(
-        "root's servers run as nobody; set TMPDIR to a folder that nobody can reach"
     )
 
 

@@ -359,7 +359,7 @@ class EmbeddedRds(RDSBackend):
     def _create(self, instance: EmbeddedInstance, password: str | None) -> None:
         server = PostgresServer.create(self.binaries, instance.folder, checksums=self.checksums)
         server.start()
-        _install_roles(server, password or secrets.token_urlsafe(16), instance.db_name)
+        install_roles(server, password or secrets.token_urlsafe(16), instance.db_name)
         instance.server = server
         self._settle(instance)
 
@@ -502,7 +502,7 @@ def _parameters(rds: EmbeddedRds, instance: EmbeddedInstance) -> dict[str, str]:
     }
 
 
-def _install_roles(server: PostgresServer, password: str, database: str | None) -> None:
+def install_roles(server: PostgresServer, password: str, database: str | None) -> None:
     """RDS's roles, as the user guide describes them ("Understanding the rds_superuser role")."""
     with server.admin() as cursor:
         cursor.execute("CREATE DATABASE rdsadmin")

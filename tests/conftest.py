@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-from local import memory
+from local import folders
 
 ENOUGH_BYTES = 6 * 2**30
 
@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Of the first process; those that it starts inherit it."""
     config.stash[_OPEN] = contextlib.ExitStack()
     if "TMPDIR" not in os.environ:
-        place = config.stash[_OPEN].enter_context(memory.folder("tm-tests-", ENOUGH_BYTES))
+        place = config.stash[_OPEN].enter_context(folders.in_memory("tm-tests-", ENOUGH_BYTES))
         os.environ["TMPDIR"] = str(place)
         tempfile.tempdir = None
 

@@ -5,32 +5,27 @@ Prints the figures whatever they are.
 
 import argparse
 import os
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from statistics import median
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from bench.goals import FLAT_MIB, Goal
+from bench.orders import MIB
+from bench.report import goals_table
+from bench.rounds import turns
+from bench.server import running
 from bench.verification import shop
-from bench.verification.child import Ran
-from bench.verification.ways import COUNT, OURS_BOTH, OURS_TWO, RELADIFF, WAYS, Way
-from local import guardian
-from local.postgres import PostgresServer, find_binaries
+from bench.verification.job import Ran
+from bench.verification.ways import COUNT, OURS_BOTH, OURS_TWO, RELADIFF, WAYS
+from local.postgres import PostgresServer
 
-MIB = 2**20
 PIPED_WIDTH = 140
 OVER_COUNT = 3.0
 OVER_COMPARATOR = 5.0
-FLAT_MIB = 4
-"""Allocators and garbage collection move a peak by as much from run to run."""
-
-_SETTINGS = {"autovacuum": "off"}
 
 Runs = dict[str, list[Ran]]
 
@@ -40,18 +35,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     width = None if sys.stdout.isatty() else PIPED_WIDTH
     console = Console(file=sys.stdout, highlight=False, width=width)
-    with console.status("starting a server") as status, _server() as server:
+    with console.status("starting a server") as status, running() as (_, server):
         status.update("writing a small database")
         shop.fill(server, max(1, options.mib // 8))
         small = _peak(server)
         status.update("writing the data")
         size_bytes = shop.fill(server, options.mib)
         runs: Runs = {way.title: [] for way in WAYS}
-        for number, way in _alternating(options.rounds):
+        for number, way in turns(options.rounds, WAYS):
             status.update(f"round {number} of {options.rounds}: {way.title}")
             runs[way.title].append(way.run(server))
         console.print(_table(runs, _title(size_bytes, options.rounds, server)))
-        console.print(_goals(runs, small))
+        console.print(goals_table(_goals(runs, small)))
     return 0
 
 
@@ -60,30 +55,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--mib", type=int, default=400, help="size of the data, about")
     parser.add_argument("--rounds", type=int, default=7, help="runs of every contender")
     return parser.parse_args(arguments)
-
-
-@contextmanager
-def _server() -> Iterator[PostgresServer]:
-    """A server of our own, stopped and removed at the end, however we end."""
-    folder = Path(tempfile.mkdtemp(prefix="time-machine-bench-"))
-    folder.chmod(0o755)  # root's server runs as somebody else
-    watcher = guardian.start(folder)
-    server = PostgresServer.create(find_binaries(folder), folder / "server")
-    try:
-        server.start(_SETTINGS)
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-        watcher.communicate()
-
-
-def _alternating(rounds: int) -> Iterator[tuple[int, Way]]:
-    """Every contender once in each round, each round begun by another one."""
-    for number in range(rounds):
-        turn = number % len(WAYS)
-        for way in (*WAYS[turn:], *WAYS[:turn]):
-            yield number + 1, way
 
 
 def _peak(server: PostgresServer) -> int:
@@ -127,29 +98,24 @@ def _table(runs: Runs, title: str) -> Table:
     return table
 
 
-def _goals(runs: Runs, small_peak_bytes: int) -> Table:
-    table = Table(title="Goals", title_justify="left", box=box.SIMPLE)
-    for heading in ("goal", "measured", ""):
-        table.add_column(heading)
+def _goals(runs: Runs, small_peak_bytes: int) -> list[Goal]:
     over = _times(runs, OURS_TWO, COUNT)
     faster = _times(runs, RELADIFF, OURS_BOTH)
     large = max(run.peak_bytes for run in runs[OURS_TWO])
     apart = abs(large - small_peak_bytes) / MIB
-    for aim, measured, met in (
-        (f"{OURS_TWO}, ÷ {COUNT}: at most {OVER_COUNT:g}", f"{over:.2f}", over <= OVER_COUNT),
-        (
+    return [
+        Goal(f"{OURS_TWO}, ÷ {COUNT}: at most {OVER_COUNT:g}", f"{over:.2f}", over <= OVER_COUNT),
+        Goal(
             f"faster than the comparator: at least {OVER_COMPARATOR:g} times",
             f"{faster:.2f}",
             faster >= OVER_COMPARATOR,
         ),
-        (
+        Goal(
             f"memory, eight times the data: within {FLAT_MIB} MiB",
             f"{small_peak_bytes / MIB:.1f} and {large / MIB:.1f} MiB",
             apart <= FLAT_MIB,
         ),
-    ):
-        table.add_row(aim, measured, "met" if met else "missed", style="green" if met else "red")
-    return table
+    ]
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ from local.postgres import PostgresServer
 
 SOURCE = "shop"
 COPY = "shop_copy"
-SEED_BYTES = 1_000_000
-"""One unit of ``scale`` is about as much, TOAST included."""
 
 TABLES = ("readings", "orders", "customers", "documents")
 
@@ -40,7 +38,11 @@ _STATEMENTS = (
 
 
 def fill(server: PostgresServer, scale: int) -> int:
-    """Make the source's database and its copy; return the bytes of one of them."""
+    """Make the source's database and its copy; return the bytes of one of them.
+
+    Args:
+        scale: each unit is about a megabyte, TOAST included.
+    """
     with server.admin() as cursor:
         for database in (COPY, SOURCE):
             name = sql.Identifier(database)

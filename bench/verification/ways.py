@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from bench.verification.child import Job, Ran
+from bench.verification.job import Job, Ran
 from bench.verification.shop import SOURCE
 from local.postgres import ADMIN, HOST, PostgresServer
 
@@ -27,9 +27,10 @@ class Way:
     run: Callable[[PostgresServer], Ran]
 
 
-def _in_python(way: str, connections: int) -> Callable[[PostgresServer], Ran]:
+def _in_python(module: str, way: str, connections: int) -> Callable[[PostgresServer], Ran]:
     def run(server: PostgresServer) -> Ran:
-        job = Job(way, HOST, server.port, ADMIN, server.admin_password, connections)
+        login = (HOST, server.port, ADMIN, server.admin_password)
+        job = Job(module, way, *login, connections)
         ended = subprocess.run(
             [sys.executable, "-m", "bench.verification.child"],
             input=json.dumps(asdict(job)) + "\n",
@@ -63,12 +64,12 @@ def _program(*command: str) -> Callable[[PostgresServer], Ran]:
 
 
 WAYS = (
-    Way(COUNT, _in_python("count_all", 1)),
-    Way(OURS_ONE, _in_python("fingerprint", 1)),
-    Way(OURS_TWO, _in_python("fingerprint", 2)),
-    Way(OURS_BOTH, _in_python("fingerprint_both", 2)),
+    Way(COUNT, _in_python("ours", "count_all", 1)),
+    Way(OURS_ONE, _in_python("ours", "fingerprint", 1)),
+    Way(OURS_TWO, _in_python("ours", "fingerprint", 2)),
+    Way(OURS_BOTH, _in_python("ours", "fingerprint_both", 2)),
     Way("pg_dump to nowhere", _program("pg_dump", "--format=plain", "--file=/dev/null")),
     Way("pg_amcheck", _program("pg_amcheck", "--install-missing")),
     Way("pg_amcheck --heapallindexed", _program("pg_amcheck", "--heapallindexed")),
-    Way(RELADIFF, _in_python("reladiff", 2)),
+    Way(RELADIFF, _in_python("rivals", "reladiff", 2)),
 )

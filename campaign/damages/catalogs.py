@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from campaign.damage import Body, Damage, Expected, Surgery
-from campaign.damages.heap import sealed
+from campaign.damage import Body, Damage, Expected, Surgery, sealed
 from campaign.pages import NothingChanged, PageFile, Row, live_rows_in, rows_in
 from campaign.specimen import OTHER, OTHER_WORD, SHOP, Base
 

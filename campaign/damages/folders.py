@@ -4,20 +4,23 @@ import struct
 import subprocess
 from pathlib import Path
 
-from campaign.damage import Body, Damage, Expected, Surgery, exchange, overwrite
+from campaign.damage import (
+    Body,
+    Damage,
+    Expected,
+    Surgery,
+    age,
+    exchange,
+    lose,
+    overwrite,
+    zero,
+)
+from campaign.pages import PAGE_BYTES
 from campaign.specimen import OTHER, OTHER_WORD, SHOP, Base
 
 CONTROL = "global/pg_control"
 LOG_FILE_BYTES = 1 << 20
 LOG_NAME_LENGTH = 24
-
-
-def _lose(path: str) -> Surgery:
-    return lambda body: body.remove(body.data / path)
-
-
-def _stale(path: str) -> Surgery:
-    return lambda body: body.make_stale(body.data / path)
 
 
 def _flip(path: str, at: int) -> Surgery:
@@ -29,13 +32,6 @@ def _flip(path: str, at: int) -> Surgery:
     return surgery
 
 
-def _zero(path: str) -> Surgery:
-    def surgery(body: Body) -> None:
-        overwrite(body.data / path, bytes((body.data / path).stat().st_size))
-
-    return surgery
-
-
 def _folder(body: Body, database: str) -> str:
     return f"base/{body.atlas.oids[database]}"
 
@@ -43,7 +39,7 @@ def _folder(body: Body, database: str) -> str:
 def _of_database(path: str, harm: str, database: str = SHOP) -> Surgery:
     def surgery(body: Body) -> None:
         whole = f"{_folder(body, database)}/{path}".rstrip("/")
-        (_lose(whole) if harm == "lose" else _flip(whole, 20))(body)
+        (lose(whole) if harm == "lose" else _flip(whole, 20))(body)
 
     return surgery
 
@@ -117,11 +113,9 @@ def _flip_log(part: float) -> Surgery:
 
 def _swap_log_pages(body: Body) -> None:
     path, at = _at(body, 0.5)
-    content, page = path.read_bytes(), at // 8192 * 8192
-    here, there = slice(page, page + 8192), slice(page - 8192, page)
-    overwrite(
-        path, content[: page - 8192] + content[here] + content[there] + content[page + 8192 :]
-    )
+    content, page = path.read_bytes(), at // PAGE_BYTES * PAGE_BYTES
+    before, after = page - PAGE_BYTES, page + PAGE_BYTES
+    overwrite(path, content[:before] + content[page:after] + content[before:page] + content[after:])
 
 
 def _lose_log(body: Body) -> None:
@@ -156,7 +150,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _stray(body: Body) -> None:
-    _write(body.data / _folder(body, SHOP) / "999999", struct.pack("<I", 1) * 2048)
+    _write(body.data / _folder(body, SHOP) / "999999", struct.pack("<I", 1) * (PAGE_BYTES // 4))
 
 
 def _stopped(
@@ -179,7 +173,7 @@ DAMAGES = (
     _lost("log-swapped", "two pages of the log are swapped", _swap_log_pages, _LATE),
     _lost("log-reset", "somebody made it start with pg_resetwal", _reset_log(), _LATE),
     _stopped("log-lost", "there is no log", _lose_log, base=Base.RAW),
-    _stopped("log-folder-lost", "there is no folder of the log", _lose("pg_wal")),
+    _stopped("log-folder-lost", "there is no folder of the log", lose("pg_wal")),
     Damage(
         "counter-back",
         "log",
@@ -201,17 +195,17 @@ DAMAGES = (
         surgery=_reset_log("--next-oid=16400"),
         expected=Expected.UNSEEN,
     ),
-    _stopped("control-lost", "there is no control file", _lose(CONTROL)),
+    _stopped("control-lost", "there is no control file", lose(CONTROL)),
     _stopped("control-flip", "a bit of the control file is flipped", _flip(CONTROL, 40)),
-    _stopped("control-zero", "the control file reads as zeros", _zero(CONTROL)),
-    _stopped("control-stale", "the control file is of long before", _stale(CONTROL)),
-    _stopped("version-lost", "the folder has no version", _lose("PG_VERSION")),
-    _stopped("map-lost", "the map of shared catalogs is gone", _lose("global/pg_filenode.map")),
+    _stopped("control-zero", "the control file reads as zeros", zero(CONTROL)),
+    _stopped("control-stale", "the control file is of long before", age(CONTROL)),
+    _stopped("version-lost", "the folder has no version", lose("PG_VERSION")),
+    _stopped("map-lost", "the map of shared catalogs is gone", lose("global/pg_filenode.map")),
     _stopped("map-flip", "a bit of it is flipped", _flip("global/pg_filenode.map", 20)),
     _stopped("maps-swapped", "two maps are swapped", _swap_maps),
-    _stopped("statuses-lost", "the folder of the transactions' ends is gone", _lose("pg_xact")),
-    _stopped("multixact-lost", "the folder of shared locks is gone", _lose("pg_multixact")),
-    _stopped("global-lost", "the shared catalogs are gone", _lose("global")),
+    _stopped("statuses-lost", "the folder of the transactions' ends is gone", lose("pg_xact")),
+    _stopped("multixact-lost", "the folder of shared locks is gone", lose("pg_multixact")),
+    _stopped("global-lost", "the shared catalogs are gone", lose("global")),
     _stopped("old-label", "a stale backup_label lies there", _mark("backup_label", b"nonsense\n")),
     _stopped("standby", "the copy wakes up as a standby", _mark("standby.signal")),
     Damage(
@@ -259,10 +253,10 @@ DAMAGES = (
             surgery,
         )
         for name, what, surgery in (
-            ("lost", "its files are gone", _lose("base/1")),
-            ("version-lost", "its version is gone", _lose("base/1/PG_VERSION")),
-            ("map-lost", "its map is gone", _lose("base/1/pg_filenode.map")),
-            ("functions-zero", "its functions read as zeros", _zero("base/1/1255")),
+            ("lost", "its files are gone", lose("base/1")),
+            ("version-lost", "its version is gone", lose("base/1/PG_VERSION")),
+            ("map-lost", "its map is gone", lose("base/1/pg_filenode.map")),
+            ("functions-zero", "its functions read as zeros", zero("base/1/1255")),
         )
     ),
     Damage(

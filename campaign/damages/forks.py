@@ -1,7 +1,6 @@
 """Damage to the maps beside a relation's file: what is visible to all, and where there is room."""
 
-from campaign.damage import Body, Damage, Expected, Surgery
-from campaign.damages.heap import sealed
+from campaign.damage import Body, Damage, Expected, Surgery, sealed
 from campaign.pages import HEADER_BYTES, PAGE_BYTES
 
 USERS = "public.users"

@@ -1,11 +1,12 @@
 """Damage to the heap of a table: bits, pages, whole files."""
 
-from campaign.damage import Body, Damage, Expected, Surgery, exchange
+from campaign.damage import Body, Damage, Expected, Surgery, exchange, sealed
 from campaign.pages import (
     ALL_VISIBLE,
     CHECKSUM_AT,
     CTID_AT,
     FLAGS_AT,
+    HAS_NULLS,
     HEADER_BYTES,
     HINTS,
     HOFF_AT,
@@ -13,10 +14,13 @@ from campaign.pages import (
     INFOMASK_AT,
     LOWER_AT,
     LSN_AT,
+    NULLS_AT,
     PAGE_BYTES,
     POINTER_BYTES,
     POINTER_DEAD,
+    POINTER_UNUSED,
     UPPER_AT,
+    VERSION_AT,
     XMAX_AT,
     XMAX_COMMITTED,
     XMAX_INVALID,
@@ -63,7 +67,7 @@ def _fewer_pointers(body: Body) -> None:
 
 def _flip_version(body: Body) -> None:
     pages, block, _ = _page(body)
-    pages.flip(block, 18)
+    pages.flip(block, VERSION_AT)
 
 
 def _flip_data(body: Body) -> None:
@@ -120,7 +124,7 @@ def _set_xmax(body: Body) -> None:
 
 def _set_infomask(body: Body) -> None:
     pages, block, page, row = _row(body)
-    mask = number(page, row.at + INFOMASK_AT) & ~0x0100 | XMIN_INVALID
+    mask = number(page, row.at + INFOMASK_AT) & ~XMIN_COMMITTED | XMIN_INVALID
     pages.change(block, row.at + INFOMASK_AT, mask.to_bytes(2, "little"))
 
 
@@ -141,8 +145,8 @@ def _flip_nulls(body: Body) -> None:
         page = pages.read(block)
         for row in rows_in(page):
             masks = number(page, row.at + INFOMASK_AT)
-            if masks & 0x0001 and masks & XMAX_INVALID:
-                pages.flip(block, row.at + 23, 0x08)
+            if masks & HAS_NULLS and masks & XMAX_INVALID:
+                pages.flip(block, row.at + NULLS_AT, 0x08)
                 return
     raise NothingChanged("no row has a NULL")
 
@@ -330,11 +334,6 @@ def _stray_segment(body: Body) -> None:
     body.data.joinpath(path.parent, f"{path.name}.1").write_bytes(bytes(PAGE_BYTES))
 
 
-def sealed(surgery: Surgery) -> Surgery:
-    """As if memory had gone wrong before the page was written: its checksum fits."""
-    return lambda body: surgery(body.with_checksums_right())
-
-
 def _heap(name: str, what: str, surgery: Surgery, *words: str) -> Damage:
     return Damage(f"heap-{name}", "heap", what, words or (USERS,), surgery=surgery)
 
@@ -367,8 +366,8 @@ DAMAGES = (
     _heap("flip-data", "a bit of a row is flipped", _flip_data),
     _heap("flip-data-sealed", "the same, under a checksum that fits", sealed(_flip_data)),
     _heap("flip-many", "ten bits of ten rows are flipped", _flip_many, _ORDERS),
-    _heap("pointer-unused", "a line pointer is unused", _set_pointer(0)),
-    _heap("pointer-unused-sealed", "the same, sealed", sealed(_set_pointer(0))),
+    _heap("pointer-unused", "a line pointer is unused", _set_pointer(POINTER_UNUSED)),
+    _heap("pointer-unused-sealed", "the same, sealed", sealed(_set_pointer(POINTER_UNUSED))),
     _heap("pointer-dead-sealed", "a line pointer is dead", sealed(_set_pointer(POINTER_DEAD))),
     _heap("pointer-short-sealed", "a line pointer is too short", sealed(_shorten_row)),
     _heap("pointers-exchanged", "two rows have each other's address", sealed(_exchange_pointers)),

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from campaign.damage import Body, Damage, Expected, Surgery
-from campaign.damages.heap import sealed
+from campaign.damage import Body, Damage, Expected, Surgery, sealed
 from campaign.pages import (
     HEADER_BYTES,
     LOWER_AT,

@@ -1,14 +1,15 @@
 """Damage to values that lie out of line: their chunks, their index, what leads to them."""
 
-from campaign.damage import Body, Damage, Surgery
-from campaign.damages.heap import sealed
+from typing import Literal
+
+from campaign.damage import Body, Damage, Surgery, sealed
 from campaign.pages import PageFile
 
 DOCUMENTS = "sales.documents"
 SEQUENCE_AT = 4
 """Of a chunk's number within its data, after the value's id."""
 
-Which = str
+Which = Literal["chunks", "index"]
 
 
 def _file(body: Body, which: Which) -> PageFile:

@@ -1,6 +1,6 @@
 """Damage to what says how transactions have ended, and to the counters of the control file."""
 
-from campaign.damage import Body, Damage, Expected, Surgery, overwrite
+from campaign.damage import Body, Damage, Expected, Surgery, age, lose, overwrite, zero
 from campaign.pages import NothingChanged
 
 IN_PROGRESS, COMMITTED, ABORTED, SUBCOMMITTED = 0, 1, 2, 3
@@ -26,22 +26,6 @@ def _set_status(table: str, status: int) -> Surgery:
 
 def _resurrect(body: Body) -> None:
     _set_status("aborted", COMMITTED)(body)
-
-
-def _zero(path: str, first: int = 0) -> Surgery:
-    def surgery(body: Body) -> None:
-        content = (body.data / path).read_bytes()
-        overwrite(body.data / path, content[:first] + bytes(len(content) - first))
-
-    return surgery
-
-
-def _stale(path: str) -> Surgery:
-    return lambda body: body.make_stale(body.data / path)
-
-
-def _lose(path: str) -> Surgery:
-    return lambda body: body.remove(body.data / path)
 
 
 def _scramble_members(body: Body) -> None:
@@ -95,20 +79,20 @@ DAMAGES = (
         _resurrect,
         "public.rolled_back",
     ),
-    _transactions("clog-zero", "the last transactions have not ended", _zero(STATUS, 200), "shop"),
-    _transactions("clog-stale", "the statuses are of long before", _stale(STATUS), "shop"),
+    _transactions("clog-zero", "the last transactions have not ended", zero(STATUS, 200), "shop"),
+    _transactions("clog-stale", "the statuses are of long before", age(STATUS), "shop"),
     Damage(
         "clog-lost",
         "transactions",
         "the file of the statuses is gone",
         (),
-        _lose(STATUS),
+        lose(STATUS),
         expected=Expected.STOPPED,
     ),
     _transactions(
         "multixact-offsets-zero",
         "rows that were locked and updated have lost what became of them",
-        _zero(OFFSETS),
+        zero(OFFSETS),
         "public.shared_rows",
     ),
     _transactions(
@@ -122,7 +106,7 @@ DAMAGES = (
         "transactions",
         "the file of the offsets is gone",
         (),
-        _lose(OFFSETS),
+        lose(OFFSETS),
         expected=Expected.STOPPED,
     ),
     Damage(
@@ -130,7 +114,7 @@ DAMAGES = (
         "transactions",
         "the file of the members is gone",
         (),
-        _lose(MEMBERS),
+        lose(MEMBERS),
         expected=Expected.STOPPED,
     ),
     Damage(

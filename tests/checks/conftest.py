@@ -7,12 +7,10 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
-from campaign import arena
-from campaign.arena import Source
+from campaign.arena import Source, started
 from lambdas.adapters import postgres
-from local import memory
-from local.postgres import Binaries, PostgresServer, find_binaries
-from local.rds import _install_roles
+from local import folders
+from local.postgres import Binaries, find_binaries
 
 ENOUGH_BYTES = 4 * 2**30
 
@@ -32,7 +30,7 @@ def short_lock_waits() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
     """A folder that PostgreSQL's own user may pass through, unlike pytest's."""
-    with memory.folder("tm-checks-", ENOUGH_BYTES) as made:
+    with folders.in_memory("tm-checks-", ENOUGH_BYTES) as made:
         yield made
 
 
@@ -44,15 +42,8 @@ def binaries(folder: Path) -> Binaries:
 @pytest.fixture(scope="session")
 def source(binaries: Binaries, folder: Path) -> Iterator[Source]:
     """A server with RDS's roles and nothing else in it."""
-    server = PostgresServer.create(binaries, folder / "source")
-    try:
-        arena.reset_log(server)
-        server.start(arena.SETTINGS)
-        password = arena.password()
-        _install_roles(server, password, None)
-        yield Source(server, folder, arena.master_login(password), arena.reader_login(server))
-    finally:
-        server.stop(immediate=True)
+    with started(binaries, folder / "shared") as found:
+        yield found
 
 
 @pytest.fixture

@@ -1,7 +1,37 @@
-"""Assertions on a whole sandwich."""
+"""A whole sandwich with an undamaged copy, and assertions on what is said of one."""
 
+from collections.abc import Callable, Mapping, Sequence
+
+from campaign.arena import Source, taken
+from lambdas.domain.request import BASELINE_EXACT
 from lambdas.domain.units import Status
-from lambdas.domain.verdict import Judgement, Verdict
+from lambdas.domain.verdict import Judgement, Result, Verdict
+
+
+def sandwich(
+    source: Source,
+    kind: str = BASELINE_EXACT,
+    meanwhile: Callable[[], None] = lambda: None,
+    afterwards: Callable[[], None] = lambda: None,
+    *,
+    settings: Mapping[str, str] | None = None,
+    expectations: Sequence[Mapping[str, str]] = (),
+) -> Judgement:
+    """The whole of it, with a copy that nobody has damaged."""
+    with (
+        taken(source, kind, meanwhile, afterwards) as found,
+        found.restored(settings, last=True) as copy,
+    ):
+        return found.judged(copy, expectations)
+
+
+def results_of(judgement: Judgement, check: str, database: str) -> dict[str, Result]:
+    """The results of one check in one database, by subject."""
+    return {
+        result.subject: result
+        for result in judgement.results
+        if (result.check, result.database) == (check, database)
+    }
 
 
 def assert_failed(judgement: Judgement, *words: str) -> None:

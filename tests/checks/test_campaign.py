@@ -103,6 +103,9 @@ def test_the_checksum_is_the_servers(specimen: Specimen) -> None:
         (Expected.HARMLESS, Verdict.FAILED, (), False),
         (Expected.HARMLESS, Verdict.INCONCLUSIVE, (), False),
         (Expected.UNSEEN, Verdict.PASSED, (), True),
+        (Expected.UNSEEN, Verdict.FAILED, (), True),
+        (Expected.UNSEEN, Verdict.INCONCLUSIVE, (), True),
+        (Expected.UNSEEN, None, (), False),
     ],
 )
 def test_a_promise_is_kept_only_by_the_verdict_that_was_promised(

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from campaign.arena import Source, Taken, results_of, taken
+from campaign.arena import Source, Taken, taken
 from lambdas.domain.request import BASELINE_NONE
 from lambdas.domain.units import Status
 from lambdas.domain.verdict import Result
+from tests.checks.sandwich import results_of
 
 pytestmark = pytest.mark.xdist_group("checks-logical")
 

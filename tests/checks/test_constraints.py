@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaign.arena import Source, Taken, results_of, taken
+from campaign.arena import Source, Taken, taken
 from lambdas.domain.request import BASELINE_NONE
 from lambdas.domain.units import Status
-from tests.checks.sandwich import assert_failed
+from tests.checks.sandwich import assert_failed, results_of
 
 pytestmark = pytest.mark.xdist_group("checks-logical")
 

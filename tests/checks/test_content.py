@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from campaign.arena import Source, Taken, results_of, sessions, taken
+from campaign.arena import Source, Taken, sessions, taken
 from lambdas.checks.fingerprint import row_hash
 from lambdas.checks.standing import relations
 from lambdas.domain.request import BASELINE_NONE
 from lambdas.domain.units import Claim
-from tests.checks.sandwich import assert_failed
+from tests.checks.sandwich import assert_failed, results_of
 
 BLOCK_BYTES = 8192
 IGNORING_CHECKSUMS = {"ignore_checksum_failure": "on"}

@@ -9,10 +9,10 @@ from functools import partial
 
 import pytest
 
-from campaign.arena import Source, sandwich, taken
+from campaign.arena import Source, taken
 from lambdas.domain.verdict import Judgement, Verdict
 from tests.checks.conftest import MakeDatabase
-from tests.checks.sandwich import assert_failed, assert_not_failed
+from tests.checks.sandwich import assert_failed, assert_not_failed, sandwich
 
 pytestmark = pytest.mark.xdist_group("checks-ddl")
 

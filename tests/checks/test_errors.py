@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from campaign.arena import Source, Taken, results_of, sandwich, taken
+from campaign.arena import Source, Taken, taken
 from lambdas.adapters import postgres
 from lambdas.domain.units import Claim, Status
 from lambdas.domain.verdict import Verdict
-from tests.checks.sandwich import assert_failed
+from tests.checks.sandwich import assert_failed, results_of, sandwich
 
 pytestmark = pytest.mark.xdist_group("checks-errors")
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from campaign.arena import Source, Taken, results_of, taken
+from campaign.arena import Source, Taken, taken
 from lambdas.domain.recovery_point import PROVEN_UNTIL, WINDOW_BYTES, WINDOW_SECONDS
 from lambdas.domain.units import Status
 from lambdas.domain.verdict import Result
-from tests.checks.sandwich import assert_failed
+from tests.checks.sandwich import assert_failed, results_of
 
 pytestmark = pytest.mark.xdist_group("checks-logical")
 

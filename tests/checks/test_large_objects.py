@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from campaign.arena import Source, Taken, results_of, sandwich, taken
+from campaign.arena import Source, Taken, taken
 from lambdas.checks import large_objects
 from lambdas.domain.request import BASELINE_NONE
 from lambdas.domain.units import Claim, Status
-from tests.checks.sandwich import assert_failed
+from tests.checks.sandwich import assert_failed, results_of, sandwich
 
 pytestmark = pytest.mark.xdist_group("checks-logical")
 

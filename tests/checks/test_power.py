@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from campaign.arena import Source, Taken, results_of, taken
+from campaign.arena import Source, Taken, taken
 from lambdas.domain.units import Claim
 from lambdas.domain.verdict import Verdict
-from tests.checks.sandwich import assert_failed
+from tests.checks.sandwich import assert_failed, results_of
 
 pytestmark = pytest.mark.xdist_group("checks-power")
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaign.arena import Source, results_of, sandwich, taken
+from campaign.arena import Source, taken
 from lambdas.domain.units import Claim, Status
 from lambdas.domain.verdict import Verdict
 from tests.checks import hostile
 from tests.checks.conftest import MakeDatabase
-from tests.checks.sandwich import assert_failed
+from tests.checks.sandwich import assert_failed, results_of, sandwich
 
 LOGIN_TRIGGERS = 17
 """The major version that brought them."""

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from campaign.arena import Source, Taken, results_of, taken
+from campaign.arena import Source, Taken, taken
 from lambdas.domain.request import BASELINE_NONE
 from lambdas.domain.units import Claim, Status
 from lambdas.domain.verdict import Result
 from local.postgres import PostgresServer
-from tests.checks.sandwich import assert_failed
+from tests.checks.sandwich import assert_failed, results_of
 
 pytestmark = pytest.mark.xdist_group("checks-logical")
 

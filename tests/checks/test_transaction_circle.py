@@ -6,15 +6,13 @@ from pathlib import Path
 import pytest
 from psycopg2 import sql
 
-from campaign import arena as tools
-from campaign.arena import Source, results_of, taken
+from campaign.arena import Source, furnished, reset_log, taken
 from lambdas.checks import standing
 from lambdas.domain.catalog import FIRST_TRANSACTION, TRANSACTION_CIRCLE, YOUNG_WINDOW, is_young
 from lambdas.domain.units import Claim
 from lambdas.domain.verdict import Verdict
 from local.postgres import Binaries, PostgresServer
-from local.rds import _install_roles
-from tests.checks.sandwich import assert_failed
+from tests.checks.sandwich import assert_failed, results_of
 
 pytestmark = pytest.mark.xdist_group("checks-transaction-circle")
 
@@ -34,12 +32,8 @@ def late(binaries: Binaries, folder: Path) -> Iterator[Source]:
         for third in (1, 2, 3):
             _freeze_everything(server)
             _advance(server, NEXT_TRANSACTION * third // 3)
-        server.start(tools.SETTINGS)
-        password = tools.password()
-        _install_roles(server, password, None)
-        yield Source(
-            server, folder / "copies", tools.master_login(password), tools.reader_login(server)
-        )
+        with furnished(server, folder / "copies") as source:
+            yield source
     finally:
         server.stop(immediate=True)
 
@@ -59,7 +53,7 @@ def _advance(server: PostgresServer, transaction: int) -> None:
     segment = server.data / "pg_xact" / f"{transaction // TRANSACTIONS_PER_SEGMENT:04X}"
     segment.write_bytes(bytes(SEGMENT_BYTES))
     server.binaries.own(segment.parent)
-    tools.reset_log(server, f"--next-transaction-id={transaction}")
+    reset_log(server, f"--next-transaction-id={transaction}")
 
 
 def test_rows_from_before_the_wrap_stand_and_those_written_across_it_are_younger(

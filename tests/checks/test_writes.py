@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from campaign import workload
-from campaign.arena import Reading, Source, results_of, sandwich, sessions, taken
+from campaign.arena import Reading, Source, sessions, taken
 from campaign.workload import writing
 from lambdas.checks import standing
 from lambdas.domain.units import Claim
 from lambdas.domain.verdict import Verdict
 from lambdas.verification import durable
-from tests.checks.sandwich import assert_failed, assert_not_failed
+from tests.checks.sandwich import assert_failed, assert_not_failed, results_of, sandwich
 
 RUNS = 5
 PAUSE_SECONDS = 0.15

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.cloud import reachable_folder
+from local import folders
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +28,7 @@ ALTER TABLE "Odd Schema"."Täble" OWNER TO some_owner_of_another_system;
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A temporary folder that the servers' user can reach, to be found empty afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="command-", dir=reachable_folder()))
+    path = Path(tempfile.mkdtemp(prefix="command-", dir=folders.reachable()))
     path.chmod(0o777)
     yield path
     shutil.rmtree(path)
