@@ -1,15 +1,23 @@
 """Counts, and counts with a fingerprint, with the checks' own code."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 from bench.verification.job import Job, opened
 from bench.verification.shop import COPY, SOURCE, TABLES
 from lambdas.adapters.postgres import Session
 from lambdas.checks import standing
 from lambdas.checks.shape import Relation
+from lambdas.verification.lender import Lender
 
 BLOCK_BYTES = 8192
+
+_HORIZON = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+
+Some = TypeVar("Some")
 
 Found = dict[tuple[str, str], standing.Counted]
 
@@ -35,31 +43,40 @@ def fingerprint_both(job: Job) -> None:
 
 
 def _share_out(job: Job, databases: Sequence[str]) -> Found:
-    """Every table of the databases, the largest first, over the connections."""
-    with opened(job, SOURCE) as session:
-        (horizon,) = session.row(
-            "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint", doing="the horizon"
-        )
-    every = [(name, relation) for name in databases for relation in _of(job, name)]
-    every.sort(key=lambda item: -item[1].size_bytes)
+    """Every table of the databases, the largest first, over the connections.
 
-    def read(item: tuple[str, Relation]) -> standing.Counted:
-        database, relation = item
-        buckets = standing.buckets_for(relation.size_bytes, BLOCK_BYTES)
-        with opened(job, database) as session:
-            return standing.count_standing(session, relation, horizon, buckets)
+    Each keeps to one connection, as the units of a check do in a batch.
+    """
+    every = []
+    for name in databases:
+        with opened(job, name) as session:
+            (horizon,) = session.row(_HORIZON, doing="reading the horizon")
+            every += [(name, relation) for relation in _relations(session)]
+    waiting = deque(sorted(every, key=lambda item: (item[0], -item[1].size_bytes)))
+
+    def read_on(_: int) -> Found:
+        found: Found = {}
+        with Lender(partial(opened, job)) as lender:
+            for database, relation in _taken_from(waiting):
+                buckets = standing.buckets_for(relation.size_bytes, BLOCK_BYTES)
+                with lender.lending("counts")(database) as session:
+                    counted = standing.count_standing(session, relation, horizon, buckets)
+                found[database, relation.table] = counted
+        return found
 
     with ThreadPoolExecutor(job.connections) as pool:
-        counted = list(pool.map(read, every))
-    return {
-        (name, relation.table): found
-        for (name, relation), found in zip(every, counted, strict=True)
-    }
+        parts = list(pool.map(read_on, range(job.connections)))
+    return {key: counted for part in parts for key, counted in part.items()}
 
 
-def _of(job: Job, database: str) -> list[Relation]:
-    with opened(job, database) as session:
-        return _relations(session)
+def _taken_from(waiting: deque[Some]) -> Iterator[Some]:
+    """What none of the other threads has taken yet."""
+    while True:
+        try:
+            one = waiting.popleft()
+        except IndexError:
+            return
+        yield one
 
 
 def _relations(session: Session) -> list[Relation]:

@@ -8,8 +8,9 @@ changed places are not the same. NULL and empty differ.
 
 The hash of one column is the seed of the next, each by the function of its own type: that takes
 half the time of hashing a record, which looks the functions up anew for each row (``make
-bench-verify``). Before PostgreSQL 18 some types have no such function that SQL may call; those are
-hashed as a record of their own.
+bench-verify``). What may be NULL can't hand a seed on: such columns come first, each is hashed with
+a seed of its own, and exclusive-or lays one over the other. Before PostgreSQL 18 some types have no
+such function that SQL may call; those are hashed as a record of their own.
 
 Sums of 64-bit hashes add up over block ranges and see duplicates, which exclusive-or would cancel.
 A change goes unnoticed with a probability of 2**-64, and so does any number of them. Reading every
@@ -99,7 +100,7 @@ SET xmlbinary = 'base64'
 _HASHES_IMAGES = "SELECT to_regprocedure('pg_catalog.hashbyteaextended(bytea,bigint)') IS NOT NULL"
 
 _HASH_IMAGE = sql.SQL("pg_catalog.hashbyteaextended")
-_HASH_NUMBER = sql.SQL("pg_catalog.hashint8extended")
+_EXCLUSIVE_OR = sql.SQL("pg_catalog.int8xor")
 _HASH_RECORD = sql.SQL("pg_catalog.hash_record_extended")
 _HASH_PLACE = sql.SQL("pg_catalog.hashtidextended")
 
@@ -139,14 +140,14 @@ class _Link:
     value: sql.Composable
     may_be_null: bool
 
-    def onto(self, seed: sql.Composable) -> sql.Composable:
-        """The hash that goes on from another one."""
+    def onto(self, seed: sql.Composable, place: int) -> sql.Composable:
+        """The hash that goes on from another one; ``place`` tells it from every other link."""
         if not self.may_be_null:
             return _call(self.function, self.value, seed)
         own = sql.SQL("coalesce({}, {})").format(
-            _call(self.function, self.value, sql.Literal(SEED)), sql.Literal(NULL_HASH)
+            _call(self.function, self.value, sql.Literal(SEED + place)), sql.Literal(NULL_HASH)
         )
-        return _call(_HASH_NUMBER, own, seed)
+        return _call(_EXCLUSIVE_OR, own, seed)
 
 
 def row_hash(session: Session, relation: Relation) -> sql.Composable:
@@ -184,11 +185,13 @@ def _function(column: _Column, hashes_images: bool) -> sql.Composable | None:
 
 
 def _chained(links: Sequence[_Link]) -> sql.Composable:
+    """The last link is never NULL, so that its hash mixes what exclusive-or has only laid over."""
+    ordered = list(enumerate(sorted(links, key=lambda link: not link.may_be_null), start=1))
     chains = []
-    for first in range(0, len(links), CHAIN_COLUMNS):
+    for first in range(0, len(ordered), CHAIN_COLUMNS):
         seed: sql.Composable = sql.Literal(SEED)
-        for link in links[first : first + CHAIN_COLUMNS]:
-            seed = link.onto(seed)
+        for place, link in ordered[first : first + CHAIN_COLUMNS]:
+            seed = link.onto(seed, place)
         chains.append(seed)
     if len(chains) == 1:
         return chains[0]

@@ -62,6 +62,11 @@ _YOUNGER = sql.SQL(
     " AND pg_catalog.age(xmin) > (SELECT pg_catalog.age({horizon}::xid) - {window}))"
 )
 
+# Since PostgreSQL 18 a scan reads ahead in processes of their own. A bucket is over before that
+# pays: a table in hundreds of them takes a quarter longer with it. Earlier versions read the heap
+# without.
+_ONE_READ_AFTER_THE_OTHER = "SET effective_io_concurrency = 0"
+
 # A scan of its own for each bucket: to sort the rows into buckets costs more than to hash them.
 _BY_BUCKET = sql.SQL("""
 SELECT b.number - 1, s.rows, s.standing, s.content, s.beyond
@@ -216,6 +221,7 @@ def count_standing(
     )
     standing, hashes = [0] * len(starts), [0] * len(starts)
     rows = strange = 0
+    session.run(_ONE_READ_AFTER_THE_OTHER, doing=f"preparing to read {relation.name}")
     for bucket, all_rows, standing_rows, content, beyond_rows in session.rows(
         query, doing=f"reading {relation.name}"
     ):
