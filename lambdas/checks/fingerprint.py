@@ -17,9 +17,10 @@ A change goes unnoticed with a probability of 2**-64, and so does any number of 
 value reads TOAST too. A virtual generated column holds nothing and is left out.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from psycopg2 import sql
 
@@ -47,7 +48,13 @@ SELECT a.attname,
            SELECT FROM pg_catalog.pg_constraint k
             WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND NOT k.convalidated
               AND a.attnum = ANY (k.conkey)),
-       x.exact,
+       a.atttypid::bigint, a.attcollation::bigint
+  FROM pg_catalog.pg_attribute a
+ WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
+ ORDER BY a.attnum
+"""
+_TYPES = """
+SELECT a.number::bigint, a.collated::bigint, x.exact,
        CASE WHEN x.exact THEN (
            SELECT h.proname
              FROM pg_catalog.pg_opclass c
@@ -61,11 +68,11 @@ SELECT a.attname,
                   ELSE t.oid END) END,
        CASE WHEN NOT y.mute THEN n.nspname END, CASE WHEN NOT y.mute THEN p.proname END,
        o.nspname, CASE s.typtype WHEN 'p' THEN NULL ELSE s.typname END
-  FROM pg_catalog.pg_attribute a
-  JOIN pg_catalog.pg_type d ON d.oid = a.atttypid
+  FROM unnest(%s::oid[], %s::oid[]) AS a (number, collated)
+  JOIN pg_catalog.pg_type d ON d.oid = a.number
   JOIN pg_catalog.pg_type t
     ON t.oid = CASE d.typtype WHEN 'd' THEN d.typbasetype ELSE d.oid END
-  LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+  LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.collated
   LEFT JOIN pg_catalog.pg_proc p ON p.oid = t.typsend
   LEFT JOIN pg_catalog.pg_type s ON s.oid = p.proargtypes[0]
   LEFT JOIN pg_catalog.pg_namespace o ON o.oid = s.typnamespace
@@ -88,8 +95,6 @@ SELECT a.attname,
            WHERE f.attrelid = c.typrelid AND f.attnum > 0 AND NOT f.attisdropped) within (oid))
     SELECT bool_or(c.typsend::oid = 0)
       FROM inside i JOIN pg_catalog.pg_type c ON c.oid = i.oid) y (mute)
- WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> 'v'
- ORDER BY a.attnum
 """
 # What the source's reader and the copy's user may have set otherwise, and text is printed by.
 _PRINT_ALIKE = """
@@ -106,22 +111,23 @@ _HASH_PLACE = sql.SQL("pg_catalog.hashtidextended")
 
 
 @dataclass(frozen=True)
-class _Column:
-    """A column as :data:`_COLUMNS` tells it."""
+class _Type:
+    """A type with a collation, as :data:`_TYPES` tells it."""
 
-    name: str
-    never_null: bool
-    exact: bool
-    hash_function: str | None
-    send_schema: str | None
-    send: str | None
-    sent_type_schema: str | None
-    sent_type: str | None
+    exact: bool = False
+    hash_function: str | None = None
+    send_schema: str | None = None
+    send: str | None = None
+    sent_type_schema: str | None = None
+    sent_type: str | None = None
 
     @property
-    def value(self) -> sql.Composable:
-        """What of the column is hashed."""
-        column: sql.Composable = sql.Identifier(self.name)
+    def printed(self) -> bool:
+        """Whether it goes in as text."""
+        return not self.exact and (self.send_schema is None or self.send is None)
+
+    def image(self, column: sql.Composable) -> sql.Composable:
+        """What of a column is hashed."""
         if self.exact:
             return column
         if self.send_schema is None or self.send is None:
@@ -130,6 +136,26 @@ class _Column:
             of_type = sql.Identifier(self.sent_type_schema, self.sent_type)
             column = sql.SQL("{}::{}").format(column, of_type)
         return sql.SQL("{}({})").format(sql.Identifier(self.send_schema, self.send), column)
+
+
+_UNKNOWN = _Type()
+"""A type that the catalog lacks: to read such a column is an error."""
+
+
+@dataclass
+class _Known:
+    """What was looked up in a session's database once, since all tables have about the same types.
+
+    Attributes:
+        images: whether binary images can be hashed as such.
+        types: by the numbers of type and collation.
+    """
+
+    images: bool
+    types: dict[tuple[int, int], _Type] = field(default_factory=dict)
+
+
+_known: WeakKeyDictionary[Session, _Known] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -156,32 +182,44 @@ def row_hash(session: Session, relation: Relation) -> sql.Composable:
     Where a column is hashed as text, the session prints values in one way from here on.
     """
     doing = f"reading the columns of {relation.name}"
-    columns = [_Column(*row) for row in session.looked_up(_COLUMNS, [relation.oid], doing=doing)]
-    if any(column.send is None and not column.exact for column in columns):
+    columns = session.looked_up(_COLUMNS, [relation.oid], doing=doing)
+    known = _looked_up(session, {(number, collation) for *_, number, collation in columns}, doing)
+    types = [known.types.get((number, collation), _UNKNOWN) for *_, number, collation in columns]
+    if any(of_type.printed for of_type in types):
         session.run(_PRINT_ALIKE, doing=doing)
-    (hashes_images,) = session.row(_HASHES_IMAGES, doing=doing)
     links = [_Link(_HASH_PLACE, sql.SQL("ctid"), may_be_null=False)]
     others = []
-    for column in columns:
-        function = _function(column, hashes_images)
+    for (name, never_null, *_), of_type in zip(columns, types, strict=True):
+        function, image = _function(of_type, known), of_type.image(sql.Identifier(name))
         if function is None:
-            others.append(column.value)
+            others.append(image)
         else:
-            links.append(_Link(function, column.value, not column.never_null))
+            links.append(_Link(function, image, not never_null))
     if others:
         links.append(_Link(_HASH_RECORD, _record(others), may_be_null=False))
     return _chained(links)
 
 
-def _function(column: _Column, hashes_images: bool) -> sql.Composable | None:
-    """What hashes a column's value; None where a record must be made of it."""
-    if column.hash_function is not None:
-        return sql.Identifier("pg_catalog", column.hash_function)
-    if column.exact or not hashes_images:
+def _looked_up(session: Session, wanted: Set[tuple[int, int]], doing: str) -> _Known:
+    """What is known of a session's types, with the wanted ones among them."""
+    if session not in _known:
+        (images,) = session.row(_HASHES_IMAGES, doing=doing)
+        _known[session] = _Known(images)
+    types = _known[session].types
+    if missing := sorted(wanted - types.keys()):
+        numbers = [list(each) for each in zip(*missing, strict=True)]
+        for number, collation, *found in session.looked_up(_TYPES, numbers, doing=doing):
+            types[number, collation] = _Type(*found)
+    return _known[session]
+
+
+def _function(of_type: _Type, known: _Known) -> sql.Composable | None:
+    """What hashes a type's values; None where a record must be made of them."""
+    if of_type.hash_function is not None:
+        return sql.Identifier("pg_catalog", of_type.hash_function)
+    if of_type.exact or not known.images:
         return None
-    if column.send is None:
-        return sql.SQL("pg_catalog.hashtextextended")
-    return _HASH_IMAGE
+    return sql.SQL("pg_catalog.hashtextextended") if of_type.printed else _HASH_IMAGE
 
 
 def _chained(links: Sequence[_Link]) -> sql.Composable:
