@@ -35,6 +35,7 @@ from lambdas.checks.standing import (
 )
 from lambdas.domain.catalog import meanwhile
 from lambdas.domain.request import BASELINE_EXACT
+from lambdas.domain.shortened import shortened
 from lambdas.domain.units import Claim, Measurement, Status, Unit, block_ranges
 
 NAME = "counts"
@@ -95,7 +96,8 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         # Nothing of its content is compared, so the claim is that of rows without a counterpart.
         measured, notes = {**measured, YOUNGER: measured[ROWS]}, (*notes, COLUMNS_CHANGED)
     differing = list(_differing(counted, bounds, first, buckets))
-    findings = _shown([f"{text}; {ADVICE}" for _, text in differing])
+    told = [f"{text}; {ADVICE}" for _, text in differing]
+    findings = shortened(told, FINDINGS_SHOWN, "more such stretches")
     if findings and relation.oid == large_objects.PAGES_NUMBER:
         start, _ = differing[0]
         with bench.session(unit.database) as session:
@@ -286,12 +288,6 @@ def _differing(
         elif bound.content not in (None, content):
             told = f"{value:,} standing rows {where} have another content than on the source"
             yield start, told
-
-
-def _shown(found: Sequence[str]) -> tuple[str, ...]:
-    if len(found) > FINDINGS_SHOWN:
-        return (*found[:FINDINGS_SHOWN], f"and {len(found) - FINDINGS_SHOWN} more such stretches")
-    return tuple(found)
 
 
 def _cost(relation: Relation, survey: Survey, first: int, last: int | None) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.checks.shape import Bench, Check, Survey
+from lambdas.domain.shortened import shortened
 from lambdas.domain.units import Claim, Measurement, Status, Unit
 
 NAME = "horizons"
@@ -62,13 +63,8 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             ahead = [found for found in ahead if found in again]
     if not ahead:
         return Measurement(unit.id, Status.OK)
-    findings = [
-        f"{what} is {value}, beyond the newest transaction; {ADVICE}"
-        for what, value in ahead[:TOLD]
-    ]
-    if len(ahead) > TOLD:
-        findings.append(f"and {len(ahead) - TOLD:,} more horizons lie there")
-    return Measurement(unit.id, Status.WRONG, findings=tuple(findings))
+    told = [f"{what} is {value}, beyond the newest transaction; {ADVICE}" for what, value in ahead]
+    return Measurement(unit.id, Status.WRONG, findings=shortened(told, TOLD, "more horizons"))
 
 
 def _ahead(session: Session, queries: list[str]) -> Iterator[tuple[str, str]]:

@@ -6,11 +6,12 @@ is damage, and so is a relation that denies what it has. Half-made objects are c
 source's by :mod:`lambdas.checks.catalog`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.checks.shape import Bench, Check, Survey
+from lambdas.domain.shortened import shortened
 from lambdas.domain.units import Claim, Measurement, Status, Unit
 
 NAME = "leftovers"
@@ -120,7 +121,9 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         for name, what in denied
     )
     status = Status.WRONG if findings else Status.OK
-    return Measurement(unit.id, status, findings=_shown(findings), notes=_shown(notes))
+    return Measurement(
+        unit.id, status, findings=shortened(findings, SHOWN), notes=shortened(notes, SHOWN)
+    )
 
 
 def _of_the_server(unit: Unit, session: Session) -> Measurement:
@@ -144,13 +147,7 @@ def _of_the_server(unit: Unit, session: Session) -> Measurement:
         for name, kind, of in slots
     ]
     status = Status.WRONG if findings else Status.OK
-    return Measurement(unit.id, status, findings=findings, notes=_shown(notes))
-
-
-def _shown(notes: Sequence[str]) -> tuple[str, ...]:
-    if len(notes) <= SHOWN:
-        return tuple(notes)
-    return (*notes[:SHOWN], f"and {len(notes) - SHOWN:,} more")
+    return Measurement(unit.id, status, findings=findings, notes=shortened(notes, SHOWN))
 
 
 def _unit(database: str, subject: str, detail: dict[str, Any]) -> Unit:

@@ -10,6 +10,7 @@ from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.shape import Bench, Check, Survey, is_damage
+from lambdas.domain.shortened import shortened
 from lambdas.domain.units import Claim, Measurement, Status, Unit
 from lambdas.errors import QueryFailed
 
@@ -97,12 +98,10 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             notes.append("extended statistics may not be read")
         if not findings:
             findings = [*_of_other_types(session)]
-    told = [f"{finding}; {ADVICE}" for finding in findings[:TOLD]]
-    if len(findings) > TOLD:
-        told.append(f"and {len(findings) - TOLD:,} more")
+    told = shortened([f"{finding}; {ADVICE}" for finding in findings], TOLD)
     status = Status.WRONG if told else Status.OK
     claim = Claim.CONSISTENT if notes else None
-    return Measurement(unit.id, status, findings=tuple(told), notes=tuple(notes), claim=claim)
+    return Measurement(unit.id, status, findings=told, notes=tuple(notes), claim=claim)
 
 
 def _unreadable(session: Session) -> Iterator[str]:

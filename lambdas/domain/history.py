@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lambdas.domain.request import BASELINE_NONE
+from lambdas.domain.shortened import shortened
 from lambdas.domain.units import Claim, Status
 from lambdas.domain.verdict import Result
 
@@ -46,9 +47,7 @@ def warnings(
     found = [] if baseline != BASELINE_NONE else list(_vanished(results, then))
     found += [*_collapsed(results, then), *counted]
     told = [f"{text} {since}" for text in found]
-    if len(told) > WARNINGS_SHOWN:
-        return (*told[:WARNINGS_SHOWN], f"and {len(told) - WARNINGS_SHOWN:,} more")
-    return tuple(told)
+    return shortened(told, WARNINGS_SHOWN)
 
 
 def _vanished(results: Sequence[Result], then: Mapping[Subject, int]) -> Iterator[str]:

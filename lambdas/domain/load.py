@@ -9,6 +9,7 @@ from typing import Any
 
 from lambdas.domain.csv_format import UTF_8
 from lambdas.domain.drill import Execution
+from lambdas.domain.shortened import shortened
 from lambdas.errors import BadData, PartLost
 
 MOST_PARTS = 1000
@@ -186,9 +187,8 @@ NAMES_SHOWN = 20
 
 
 def first_of(names: Sequence[str]) -> list[str]:
-    """The first names, and in their place how many more there are: 1,600 are no message."""
-    more = len(names) - NAMES_SHOWN
-    return [*names[:NAMES_SHOWN], *([f"and {more} more"] if more > 0 else [])]
+    """The first names: 1,600 are no message."""
+    return list(shortened(names, NAMES_SHOWN))
 
 
 def staging_name(load_id: str, number: int) -> str:

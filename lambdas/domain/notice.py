@@ -8,6 +8,7 @@ from typing import Any
 from lambdas.domain import cost
 from lambdas.domain.naming import INSTANCE_NAME_LENGTH, INSTANCE_NAME_PATTERN
 from lambdas.domain.request import MODE_SNAPSHOT
+from lambdas.domain.shortened import shortened
 from lambdas.domain.verdict import Verdict
 
 LINE_LENGTH = 200
@@ -111,10 +112,8 @@ def _in_short(report: Mapping[str, Any]) -> str:
 
 
 def _reasons(reasons: list[str]) -> Iterator[str]:
-    for reason in reasons[:REASONS_TOLD]:
+    for reason in shortened(reasons, REASONS_TOLD, "more, in the report"):
         yield _cut(f"- {reason}")
-    if len(reasons) > REASONS_TOLD:
-        yield f"- and {len(reasons) - REASONS_TOLD} more, in the report"
 
 
 def _figures(report: Mapping[str, Any]) -> Iterator[str]:

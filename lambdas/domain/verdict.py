@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from lambdas.domain.shortened import shortened
 from lambdas.domain.units import Claim, Measurement, Status, Unit, weakest
 
 REASONS_SHOWN = 20
@@ -188,10 +189,7 @@ def _result(group: Sequence[Unit], found: Sequence[Measurement | None]) -> Resul
 
 
 def _kept(texts: Sequence[str]) -> tuple[str, ...]:
-    each = list(dict.fromkeys(text[:TEXT_LENGTH] for text in texts))
-    if len(each) <= TEXTS_KEPT:
-        return tuple(each)
-    return (*each[:TEXTS_KEPT], f"and {len(each) - TEXTS_KEPT} more")
+    return shortened(list(dict.fromkeys(text[:TEXT_LENGTH] for text in texts)), TEXTS_KEPT)
 
 
 def _worst(statuses: Iterable[Status]) -> Status:
@@ -245,7 +243,5 @@ def _no_rows_compared(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _shown(reasons: Sequence[str]) -> tuple[str, ...]:
-    reasons = [reason[: 2 * TEXT_LENGTH] for reason in reasons]
-    if len(reasons) <= REASONS_SHOWN:
-        return tuple(reasons)
-    return (*reasons[:REASONS_SHOWN], f"and {len(reasons) - REASONS_SHOWN} more, in the report")
+    told = [reason[: 2 * TEXT_LENGTH] for reason in reasons]
+    return shortened(told, REASONS_SHOWN, "more, in the report")

@@ -9,6 +9,7 @@ from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.checks.catalog.inventory import cluster_objects, database_objects
 from lambdas.checks.shape import Bench, Check, Survey
 from lambdas.domain import catalog
+from lambdas.domain.shortened import shortened
 from lambdas.domain.units import Claim, Measurement, Status, Unit
 
 __all__ = ["CHECK", "cluster_objects", "database_objects"]
@@ -138,9 +139,7 @@ def _told(found: list[catalog.Difference], roles: Mapping[str, str]) -> tuple[st
         and not (item.kind == "type" and item.name in relations)
     ]
     told.sort(key=lambda text: not text.startswith(("table ", "materialised view ")))
-    if len(told) > FINDINGS_SHOWN:
-        return (*told[:FINDINGS_SHOWN], f"and {len(told) - FINDINGS_SHOWN} more objects")
-    return tuple(told)
+    return shortened(told, FINDINGS_SHOWN, "more objects")
 
 
 def _named(text: str, roles: Mapping[str, str]) -> str:
