@@ -68,8 +68,12 @@ def _secrets(cloud: Cloud) -> list[str]:
 
 
 def test_the_secret_is_active_only_after_the_reset(resets: list[tuple[str, str]]) -> None:
-    assert resets == [
-        ("available", "absent"),
+    begun, *later = resets
+    assert begun == ("available", "absent")
+    # A look may fall between the secret and the status, as it may at AWS.
+    if later[0] == ("available", "creating"):
+        del later[0]
+    assert later == [
         ("resetting-master-credentials", "creating"),
         ("available", "creating"),
         ("available", "active"),

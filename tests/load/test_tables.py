@@ -47,10 +47,10 @@ def test_of_many_names_the_first_and_their_number_are_told(loads: Loads) -> None
     loads.make("CREATE TABLE t (id int)")
     loads.put(",".join(["id", *columns]).encode())
     cause = loads.step_through()
-    assert cause.endswith(f"{columns[19]}, and 1580 more")
+    assert cause.endswith(f"{columns[19]}, and 1,580 more")
     loads.put(",".join(f"{'x' * 64}{number:04}" for number in range(1600)).encode())
     cause = loads.step_through("new", create_table="infer")
-    assert "and 1580 more" in cause
+    assert "and 1,580 more" in cause
     assert len(cause) < 4000
     loads.make(f"CREATE TABLE wide (id int, {', '.join(f'c{n} int' for n in range(1, 100))})")
     loads.put(b"id\n1\n")
