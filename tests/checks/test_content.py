@@ -131,13 +131,51 @@ def test_what_equality_hides_is_seen(
             cursor.execute(f"CREATE TABLE {name} (v {kind})")
             cursor.execute(f"INSERT INTO {name} VALUES (%s)", [value])
         cursor.execute("COMMIT")
+    hashes = _hashes(source, database)
+    assert hashes["one"] == hashes["again"]
+    assert hashes["one"] != hashes["other"]
+
+
+def _hashes(source: Source, database: str) -> dict[str, int]:
+    """By the table, of its only row."""
     hashes = {}
     with sessions(source.server, source.reader)(database) as session:
         for relation in relations(session):
-            expression = row_hash(session, relation).as_string(session._connection)
+            expression = session.text(row_hash(session, relation))
             (hashes[relation.table],) = session.row(
-                f'SELECT {expression} FROM "{relation.table}"'.replace('FROM "', 'FROM public."'),
-                doing="hashing",
+                f"SELECT {expression} FROM {relation.name}", doing="hashing"
             )
-    assert hashes["one"] == hashes["again"]
-    assert hashes["one"] != hashes["other"]
+    return hashes
+
+
+ROWS = (
+    "(1, 'x', 'y', 1, 2)",
+    "(1, 'y', 'x', 1, 2)",
+    "(1, 'x', 'x', 1, 2)",
+    "(1, 'y', 'y', 1, 2)",
+    "(1, 'x', NULL, 1, 2)",
+    "(1, NULL, 'x', 1, 2)",
+    "(1, NULL, NULL, 1, 2)",
+    "(1, NULL, NULL, 2, 1)",
+    "(1, NULL, NULL, 1, 1)",
+    "(1, NULL, NULL, 2, 2)",
+    "(1, NULL, NULL, NULL, 1)",
+    "(1, NULL, NULL, 1, NULL)",
+    "(1, NULL, NULL, NULL, NULL)",
+    "(2, NULL, NULL, NULL, NULL)",
+    "(1, '', '', NULL, NULL)",
+)
+"""Two texts and two numbers that may be NULL: equal ones, exchanged ones, none."""
+
+
+def test_values_that_may_be_null_do_not_make_up_for_each_other(
+    source: Source, database: str
+) -> None:
+    with source.server.admin(database) as cursor:
+        for number, row in enumerate(ROWS):
+            cursor.execute(
+                f"CREATE TABLE t{number} (id int NOT NULL, a text, b text, c int, d int)"
+            )
+            cursor.execute(f"INSERT INTO t{number} VALUES {row}")
+    hashes = _hashes(source, database)
+    assert len(hashes) == len(set(hashes.values())) == len(ROWS)
