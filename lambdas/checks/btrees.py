@@ -3,8 +3,8 @@
 amcheck reads the index and the heap side by side. Where it can't be had, each row is looked up
 through the index instead (:mod:`lambdas.checks.lookups`); the system catalogs are then left out.
 Where it takes longer than a function has, which it can't be cut to, the rows of a sample are.
-Either way looks from the heap to the index. What an index has too much is found by a count of its
-entries (:mod:`lambdas.checks.ghosts`).
+Either goes from the heap to the index. What an index has too much, a count of its entries finds
+(:mod:`lambdas.checks.ghosts`).
 """
 
 import time

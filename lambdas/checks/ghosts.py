@@ -24,8 +24,8 @@ from lambdas.checks.shape import is_damage
 from lambdas.checks.storage import StoredIndex
 from lambdas.errors import QueryFailed
 
-SECONDS = 60
-"""For a statement at most. amcheck has just read what it reads."""
+SECONDS = 30
+"""For an index at most. amcheck has just read what it reads, but not in the index's order."""
 
 ADVICE = (
     "REINDEX it, on the source as well if a count through it there is not that of the table; where"
@@ -139,7 +139,7 @@ def count_entries(session: Session, indexes: Sequence[StoredIndex]) -> Counted:
     if table.table_bytes > EVERYTHING_BYTES:
         return Counted(notes=(TOO_LARGE.format(table.subject),))
     try:
-        session.limit_statements(min(SECONDS, session.statement_seconds))
+        session.limit_statements(min(SECONDS * len(counted), session.statement_seconds))
         steer(session, _BY_INDEX)
         with seeing_all_rows(session, [table.table_oid], table.subject):
             return _count(session, list(_described(session, counted)))
