@@ -1,16 +1,22 @@
-"""The same damages to an index of each kind."""
+"""The same damages to an index of each kind; and ghosts in B-trees, entries too many."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from campaign import leaves
 from campaign.damage import Body, Damage, Expected, Surgery, sealed
+from campaign.leaves import Entry, Place
 from campaign.pages import (
+    ALL_VISIBLE,
+    FLAGS_AT,
     HEADER_BYTES,
     LOWER_AT,
     PAGE_BYTES,
+    POINTER_BYTES,
     UPPER_AT,
     NothingChanged,
     PageFile,
+    live_rows_in,
     number,
     rows_in,
 )
@@ -199,4 +205,116 @@ def _all() -> Iterator[Damage]:
             )
 
 
-DAMAGES = tuple(_all())
+@dataclass(frozen=True)
+class _Haunted:
+    """A B-tree that gets an entry too many, and its table."""
+
+    index: str
+    table: str
+    what: str
+    surgery: Callable[[str, str], Surgery]
+
+
+def _under_another_key(index: str, table: str) -> Surgery:
+    """A live row gets a second entry, under the key of another."""
+
+    def surgery(body: Body) -> None:
+        pages, live = body.main(index), _live_in(body.main(table))
+        for block in leaves.blocks(pages):
+            page = pages.read(block)
+            places = [place for entry in leaves.entries_in(page) for place in entry.places]
+            for entry in leaves.lonely(page):
+                others = [place for place in places if place in live and entry.takes(place)]
+                if others and leaves.has_room(page, entry):
+                    pages.write(block, leaves.with_ghost(page, entry, body.chance.choice(others)))
+                    return
+        raise NothingChanged(f"no leaf of {index} has room")
+
+    return surgery
+
+
+def _under_a_new_key(index: str, table: str) -> Surgery:
+    """A live row gets a second entry, under a number that follows the greatest."""
+
+    def surgery(body: Body) -> None:
+        live = sorted(_live_in(body.main(table)))
+        _append(body.main(index), body.chance.choice(live))
+
+    return surgery
+
+
+def _to_nothing(index: str, table: str) -> Surgery:
+    """To no row, on a page all of whose rows all see: an index-only scan does not look there."""
+
+    def surgery(body: Body) -> None:
+        heap = body.main(table)
+        for block in range(len(heap)):
+            page = heap.read(block)
+            if number(page, FLAGS_AT) & ALL_VISIBLE:
+                behind = (number(page, LOWER_AT) - HEADER_BYTES) // POINTER_BYTES + 1
+                _append(body.main(index), (block, behind))
+                return
+        raise NothingChanged(f"no page of {table} is all-visible")
+
+    return surgery
+
+
+def _append(pages: PageFile, place: Place) -> None:
+    """Behind the last entry of the last leaf, whose key begins with a small number."""
+    block = next(b for b in leaves.blocks(pages) if leaves.is_last(pages.read(b)))
+    page = pages.read(block)
+    last = leaves.entries_in(page)[-1]
+    key = bytearray(last.key)
+    key[:4] = (int.from_bytes(key[:4], "little") + 1).to_bytes(4, "little")
+    ghost = Entry(last.position + 1, bytes(key), (place,), last.flags)
+    pages.write(block, leaves.with_entry(page, ghost))
+
+
+def _live_in(heap: PageFile) -> set[Place]:
+    return {
+        (block, (row.pointer_at - HEADER_BYTES) // POINTER_BYTES + 1)
+        for block in range(len(heap))
+        for row in live_rows_in(heap.read(block))
+    }
+
+
+_HAUNTED = {
+    "btree-ghost": _Haunted(
+        KINDS["btree"].index,
+        KINDS["btree"].table,
+        "a row is found under another's key, too",
+        _under_another_key,
+    ),
+    "partial-ghost": _Haunted(
+        "public.users_lower",
+        _USERS,
+        "of some rows, over an expression: one is found under another's key, too",
+        _under_another_key,
+    ),
+    "unique-ghost": _Haunted(
+        "public.articles_pkey",
+        "public.articles",
+        "a row is found under a key that none has",
+        _under_a_new_key,
+    ),
+    "unique-ghost-of-nothing": _Haunted(
+        "public.payments_2024_pkey",
+        "public.payments_2024",
+        "an index-only scan gives a row that is not there",
+        _to_nothing,
+    ),
+}
+
+
+def _ghosts() -> Iterator[Damage]:
+    for name, haunted in _HAUNTED.items():
+        yield Damage(
+            name=name,
+            family="index unique" if name.startswith("unique") else "index btree",
+            what=f"{haunted.index}: {haunted.what}",
+            words=(haunted.index, "more than its table holds"),
+            surgery=sealed(haunted.surgery(haunted.index, haunted.table)),
+        )
+
+
+DAMAGES = (*_all(), *_ghosts())

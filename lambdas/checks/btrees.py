@@ -3,6 +3,8 @@
 amcheck reads the index and the heap side by side. Where it can't be had, each row is looked up
 through the index instead (:mod:`lambdas.checks.lookups`); the system catalogs are then left out.
 Where it takes longer than a function has, which it can't be cut to, the rows of a sample are.
+Either goes from the heap to the index. What an index has too much, a count of its entries finds
+(:mod:`lambdas.checks.ghosts`).
 """
 
 import time
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple
 from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
-from lambdas.checks import lookups
+from lambdas.checks import ghosts, lookups
 from lambdas.checks.shape import Bench, Check, Survey, is_damage
 from lambdas.checks.storage import (
     CATALOGS,
@@ -119,6 +121,8 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             found = _in_time(session, unit.subject, indexes, functions)
         else:
             found = _examined(session, unit.subject, indexes, functions)
+        counted = ghosts.count_entries(session, found.sound)
+        found = found.and_of(_Examined(list(counted.findings), list(counted.notes)))
     status = Status.WRONG if found.findings else Status.OK
     if status is Status.OK and found.left_out == len(indexes):
         status = Status.EXEMPT
@@ -128,17 +132,22 @@ def run(unit: Unit, bench: Bench) -> Measurement:
 
 
 class _Examined(NamedTuple):
-    """What was said of some indexes; ``left_out``: of how many nothing could be."""
+    """What was said of some indexes; ``left_out``: of how many nothing could be.
+
+    Of those that are ``sound`` nothing was found to be wrong.
+    """
 
     findings: list[str]
     notes: list[str]
     left_out: int = 0
+    sound: Sequence[StoredIndex] = ()
 
     def and_of(self, other: "_Examined") -> "_Examined":
         return _Examined(
             self.findings + other.findings,
             self.notes + other.notes,
             self.left_out + other.left_out,
+            (*self.sound, *other.sound),
         )
 
 
@@ -146,7 +155,7 @@ def _examined(
     session: Session, subject: str, indexes: Sequence[StoredIndex], functions: Functions
 ) -> _Examined:
     if _all_sound(session, subject, indexes, functions):
-        return _Examined([], [])
+        return _Examined([], [], sound=indexes)
     return _one_by_one(session, indexes, functions)
 
 
@@ -204,11 +213,12 @@ def _one_by_one(
     examine = _with_amcheck if functions else _with_lookups
     for index in indexes:
         try:
-            found = found.and_of(examine(session, index, functions))
+            one = examine(session, index, functions)
         except QueryFailed as error:
             if not is_damage(error):
                 raise
-            found.findings.append(f"{error}; {ADVICE}")
+            one = _Examined([f"{error}; {ADVICE}"], [])
+        found = found.and_of(one if one.findings else one._replace(sound=[index]))
     return found
 
 

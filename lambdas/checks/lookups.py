@@ -59,6 +59,15 @@ SELECT pg_get_userbyid(relowner)::text FROM pg_catalog.pg_class
  WHERE oid = %s::oid AND NOT pg_has_role(relowner, 'USAGE')
 """
 
+PRICES = {
+    "seq_page_cost": "1",
+    "random_page_cost": "4",
+    "cpu_tuple_cost": "0.01",
+    "cpu_index_tuple_cost": "0.005",
+    "cpu_operator_cost": "0.0025",
+}
+"""PostgreSQL's own, whatever the copy's settings are."""
+
 _FORCED = {
     "enable_seqscan": "off",
     "enable_tidscan": "off",
@@ -67,11 +76,7 @@ _FORCED = {
     "enable_indexonlyscan": "off",
     "enable_bitmapscan": "on",
     "max_parallel_workers_per_gather": "0",
-    "seq_page_cost": "1",
-    "random_page_cost": "4",
-    "cpu_tuple_cost": "0.01",
-    "cpu_index_tuple_cost": "0.005",
-    "cpu_operator_cost": "0.0025",
+    **PRICES,
 }
 _FREE = {
     "enable_indexscan": "off",
