@@ -21,11 +21,13 @@ from lambdas.checks.hidden_rows import seeing_all_rows
 from lambdas.checks.lookup_targets import EVERYTHING_BYTES
 from lambdas.checks.lookups import LEANINGS, PRICES, nodes, steer
 from lambdas.checks.shape import is_damage
-from lambdas.checks.storage import StoredIndex
+from lambdas.checks.storage import StoredIndex, cost_of
 from lambdas.errors import QueryFailed
 
-SECONDS = 30
-"""For an index at most. amcheck has just read what it reads, but not in the index's order."""
+SECONDS = 5
+BYTES_PER_SECOND = 50_000_000
+"""A table has these seconds, and what its indexes and rows take at this speed. amcheck has just
+read them, though not in the index's order; a batch must not end for what takes longer."""
 
 ADVICE = (
     "REINDEX it, on the source as well if a count through it there is not that of the table; where"
@@ -139,7 +141,8 @@ def count_entries(session: Session, indexes: Sequence[StoredIndex]) -> Counted:
     if table.table_bytes > EVERYTHING_BYTES:
         return Counted(notes=(TOO_LARGE.format(table.subject),))
     try:
-        session.limit_statements(min(SECONDS * len(counted), session.statement_seconds))
+        seconds = SECONDS + cost_of(counted) / BYTES_PER_SECOND
+        session.limit_statements(min(seconds, session.statement_seconds))
         steer(session, _BY_INDEX)
         with seeing_all_rows(session, [table.table_oid], table.subject):
             return _count(session, list(_described(session, counted)))
