@@ -192,6 +192,11 @@ _LATE_TABLES = (
     "CREATE TABLE one_transaction (id int, body text)",
     "CREATE TABLE rolled_back (id int, body text)",
     "CREATE TABLE last_minutes (id int, body text)",
+    "CREATE TABLE late_documents (id int, body text)",
+    "ALTER TABLE late_documents ALTER body SET STORAGE EXTERNAL",
+    "INSERT INTO late_documents SELECT n, repeat(md5(n::text), 200) FROM generate_series(1, 20) n",
+    # Rows are marked as committed by who reads them, the chunks of their long values are not.
+    "SELECT count(*) FROM late_documents",
 )
 _LATE_VACUUMS = ("VACUUM users", "VACUUM payments_2024", "VACUUM pairs", "VACUUM (FREEZE) people")
 _LATE_ROWS = (

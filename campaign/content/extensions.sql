@@ -17,3 +17,9 @@ CREATE OPERATOR CLASS public.by_length FOR TYPE text USING btree AS
     OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >,
     FUNCTION 1 public.length_compare(text, text);
 CREATE FUNCTION pg_catalog.house_rule() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+DO $$BEGIN
+    IF current_setting('server_version_num')::int >= 170000 THEN
+        CREATE FUNCTION public.note_login() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+        CREATE EVENT TRIGGER watch_logins ON login EXECUTE FUNCTION public.note_login();
+    END IF;
+END$$;

@@ -106,6 +106,7 @@ INSERT INTO articles (body, words, path)
 SELECT 'article ' || n, to_tsvector('simple', 'word' || n || ' common' || n % 30 || ' shared'),
        ('top.a' || n % 20 || '.b' || n)::ltree
   FROM generate_series(1, 3000) n;
+INSERT INTO articles (body, words, path) SELECT 'wordless ' || n, '', 'top' FROM generate_series(1, 12) n;
 CREATE INDEX articles_words ON articles USING gin (words);
 CREATE INDEX articles_path ON articles USING gist (path);
 
@@ -137,6 +138,8 @@ INSERT INTO typed SELECT B'10101', 12.34, '08:00:2b:01:02:03', box(point(0, 0), 
        int4multirange(int4range(n, n + 2)), sales.span(n, n + 1), 'x', '04:05:06+01', n, 'a & b'::tsquery, n,
        '10.0.0.0/8', '[(0,0),(1,1)]', '((0,0),(1,1),(1,0))', 'n' || n, '0/16B3748', ARRAY[date '2020-01-01'], '10:20:10,14'
   FROM generate_series(1, 300) n;
+CREATE INDEX typed_circles ON typed USING gist (e);
+CREATE INDEX typed_spans ON typed USING gist (f);
 
 -- Values that equal others and are not the same.
 CREATE DOMAIN sales.exact AS numeric;

@@ -2,6 +2,7 @@
 
 from campaign.damage import Damage
 from campaign.damages import (
+    beside,
     catalogs,
     cluster,
     folders,
@@ -14,6 +15,9 @@ from campaign.damages import (
     transactions,
 )
 
-_MODULES = (heap, toast, indexes, forks, transactions, catalogs, folders, rows, schema, cluster)
+_MODULES = (
+    *(heap, toast, indexes, forks, transactions, catalogs, folders, rows, schema, cluster),
+    beside,
+)
 
 DAMAGES: tuple[Damage, ...] = tuple(damage for module in _MODULES for damage in module.DAMAGES)
