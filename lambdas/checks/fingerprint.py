@@ -135,7 +135,12 @@ class _Type:
         if self.sent_type_schema is not None and self.sent_type is not None:
             of_type = sql.Identifier(self.sent_type_schema, self.sent_type)
             column = sql.SQL("{}::{}").format(column, of_type)
-        return sql.SQL("{}({})").format(sql.Identifier(self.send_schema, self.send), column)
+        sent = sql.SQL("{}({})").format(sql.Identifier(self.send_schema, self.send), column)
+        if (self.send_schema, self.send) != ("pg_catalog", "poly_send"):
+            return sent
+        # A polygon keeps the box around it, which operators look at first, and does not send it.
+        box = sql.SQL("pg_catalog.box_send(pg_catalog.box({}))").format(column)
+        return sql.SQL("({} || {})").format(sent, box)
 
 
 _UNKNOWN = _Type()

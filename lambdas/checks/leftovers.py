@@ -64,9 +64,17 @@ SELECT 'materialised view ' || quote_ident(n.nspname) || '.' || quote_ident(c.re
 """
 # True where there is none is no damage: VACUUM and ANALYZE take it back late. False where there is
 # one never is so: whoever makes one sets it first, or in the same transaction. Only a partition
-# that waits for its DETACH CONCURRENTLY counts as none.
+# that waits for its DETACH CONCURRENTLY counts as none. A login takes that of a database back where
+# no trigger would fire for it, and enabling one sets it again.
 _DENIED = """
-SELECT CASE WHEN o.oid IS NULL THEN '' ELSE 'the TOAST of ' END || quote_ident(n.nspname) || '.'
+SELECT 'pg_database', quote_ident(d.datname), 'login triggers'
+  FROM pg_catalog.pg_database d
+ WHERE d.datname = current_database() AND NOT (to_jsonb(d) ->> 'dathasloginevt')::boolean
+   AND EXISTS (SELECT FROM pg_catalog.pg_event_trigger e
+                WHERE e.evtevent = 'login' AND e.evtenabled IN ('O', 'A'))
+UNION ALL
+SELECT 'pg_class',
+       CASE WHEN o.oid IS NULL THEN '' ELSE 'the TOAST of ' END || quote_ident(n.nspname) || '.'
        || quote_ident(coalesce(o.relname, c.relname)), d.what
   FROM (SELECT indrelid, 'indexes' FROM pg_catalog.pg_index
         UNION SELECT ev_class, 'rules' FROM pg_catalog.pg_rewrite
@@ -79,7 +87,7 @@ SELECT CASE WHEN o.oid IS NULL THEN '' ELSE 'the TOAST of ' END || quote_ident(n
  WHERE c.relkind NOT IN ('i', 'I') AND c.relpersistence <> 't'
    AND NOT CASE d.what WHEN 'indexes' THEN c.relhasindex WHEN 'rules' THEN c.relhasrules
                        WHEN 'triggers' THEN c.relhastriggers ELSE c.relhassubclass END
- ORDER BY 1, 2
+ ORDER BY 1, 2, 3
 """
 _TEMPORARY = """
 SELECT count(*), coalesce(sum(pg_catalog.pg_relation_size(c.oid)), 0)::bigint
@@ -109,16 +117,16 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         if unit.subject == SERVER:
             return _of_the_server(unit, session)
         found = session.rows(_HALF_MADE, doing=f"listing what is half-made in {unit.database}")
-        denied = session.rows(_DENIED, doing=f"listing what pg_class denies in {unit.database}")
+        denied = session.rows(_DENIED, doing=f"listing what the catalogs deny in {unit.database}")
         tables, size_bytes = session.row(_TEMPORARY, doing="listing the temporary tables")
     notes = [f"{name} {what}" for name, what in found]
     if tables:
         left = f"{tables:,} temporary tables of sessions that are no more, {size_bytes:,} bytes"
         notes.append(f"{left}: autovacuum drops them")
     findings = tuple(
-        f"pg_class says that {name} has no {what}, and it has: PostgreSQL passes over them; do not"
+        f"{catalog} says that {name} has no {what}, and it has: PostgreSQL passes over them; do not"
         " rely on this snapshot, and ask the source whether it says so too"
-        for name, what in denied
+        for catalog, name, what in denied
     )
     status = Status.WRONG if findings else Status.OK
     return Measurement(

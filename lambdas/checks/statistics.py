@@ -74,6 +74,26 @@ SELECT DISTINCT quote_ident(n.nspname) || '.' || quote_ident(c.relname) || ': th
  ORDER BY 1
 """
 
+# The planner takes as many frequencies as there are values, two or three more of elements, and a
+# histogram of their numbers, all in one row without NULL; it looks at that when it meets them.
+_OUT_OF_SHAPE = """
+SELECT DISTINCT quote_ident(s.schemaname) || '.' || quote_ident(s.tablename)
+       || ': those of the column ' || quote_ident(s.attname)
+  FROM pg_catalog.pg_stats s
+ CROSS JOIN LATERAL (VALUES
+         (cardinality(s.most_common_vals), cardinality(s.most_common_vals), s.most_common_freqs),
+         (cardinality(s.most_common_elems) + 2, cardinality(s.most_common_elems) + 3,
+          s.most_common_elem_freqs),
+         (0, NULL, s.elem_count_histogram)) AS kept (least, most, numbers)
+ WHERE (kept.least > 0 OR kept.numbers IS NOT NULL)
+   AND NOT coalesce(array_ndims(kept.numbers) = 1
+                    AND cardinality(kept.numbers) >= kept.least
+                    AND (kept.most IS NULL OR cardinality(kept.numbers) <= kept.most)
+                    AND (SELECT count(n) FROM unnest(kept.numbers) AS n)
+                        = cardinality(kept.numbers), false)
+ ORDER BY 1
+"""
+
 
 def plan(survey: Survey) -> Iterator[Unit]:
     """A unit for each database."""
@@ -97,7 +117,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
                 raise
             notes.append("extended statistics may not be read")
         if not findings:
-            findings = [*_of_other_types(session)]
+            findings = [*_of_other_types(session), *_out_of_shape(session)]
     told = shortened([f"{finding}; {ADVICE}" for finding in findings], TOLD)
     status = Status.WRONG if told else Status.OK
     claim = Claim.CONSISTENT if notes else None
@@ -138,6 +158,12 @@ def _of_other_types(session: Session) -> Iterator[str]:
     doing = f"reading the types of the statistics of {session.database}"
     for (column,) in session.rows(_OF_OTHER_TYPES, doing=doing):
         yield f"{column} hold values of another type"
+
+
+def _out_of_shape(session: Session) -> Iterator[str]:
+    doing = f"reading the numbers of the statistics of {session.database}"
+    for (column,) in session.rows(_OUT_OF_SHAPE, doing=doing):
+        yield f"{column} hold numbers that the planner can't use"
 
 
 CHECK = Check(NAME, "what the planner knows of columns can be read", plan, run)

@@ -7,11 +7,13 @@ import pytest
 
 from campaign.arena import Source, Taken, taken
 from lambdas.domain.units import Status
+from tests.checks.physical import examined
 from tests.checks.sandwich import assert_failed, results_of
 
 pytestmark = pytest.mark.xdist_group("checks-logical")
 
 NAME = "left_over"
+LOGIN_TRIGGERS = 17
 SETTINGS = {"max_prepared_transactions": "4", "wal_level": "logical"}
 
 _SETUP = (
@@ -98,3 +100,22 @@ def test_a_relation_that_denies_what_it_has_is_damaged(found: Taken) -> None:
     assert_failed(judgement, "pg_class says that public.has_rule has no rules")
     assert_failed(judgement, "pg_class says that public.has_children has no children")
     assert_failed(judgement, "pg_class says that the TOAST of public.has_rule has no indexes")
+
+
+def test_a_database_that_denies_its_login_trigger_is_damaged(found: Taken) -> None:
+    """It lets everybody in whom the trigger would refuse."""
+    if found.source.server.binaries.major < LOGIN_TRIGGERS:
+        pytest.skip("no login triggers before PostgreSQL 17")
+    with found.restored(SETTINGS) as copy:
+        with copy.admin(NAME) as cursor:
+            cursor.execute(
+                "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN NULL; END'"
+            )
+            cursor.execute("CREATE EVENT TRIGGER note ON login EXECUTE FUNCTION note()")
+            assert "login" not in str(examined(found, copy, "leftovers", NAME))
+            cursor.execute(
+                "UPDATE pg_database SET dathasloginevt = false WHERE datname = current_database()"
+            )
+        told = str(examined(found, copy, "leftovers", NAME))
+    assert "pg_database says" in told
+    assert "no login triggers" in told

@@ -98,3 +98,17 @@ def test_statistics_that_row_security_hides_are_not_proven(copied: Taken) -> Non
         (result,) = examined(copied, copy, "statistics", DATABASE).values()
     assert (result.status, result.claim) == (Status.OK, Claim.CONSISTENT)
     assert result.notes == ("those of 1 tables may not be read",)
+
+
+@pytest.mark.parametrize("numbers", ["NULL", "'{NULL}'", "'{{0.1}}'", "'{0.1}'"])
+def test_numbers_that_the_planner_stumbles_over_are_found(copied: Taken, numbers: str) -> None:
+    """It looks at them when a query is planned, and then gives an error or reads too far."""
+    others = (
+        f"UPDATE pg_statistic SET stanumbers1 = {numbers}"
+        " WHERE starelid = '\"od d%s\"'::regclass AND staattnum = 3 AND stakind1 = 1"
+    )
+    with copied.restored() as copy, copy.admin(DATABASE) as cursor:
+        cursor.execute(others)
+        assert cursor.rowcount == 1
+        (result,) = examined(copied, copy, "statistics", DATABASE).values()
+    assert_wrong(result, 'public."od d%s"', "column v", "can't use", "ANALYZE")
