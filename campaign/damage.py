@@ -19,12 +19,15 @@ class Expected(StrEnum):
         FAILED: what the database answers has changed: FAILED, with the relation named.
         STOPPED: the server can't start, or not even its catalog can be read: anything but PASSED.
         HARMLESS: no answer has changed, and none will: PASSED.
+        LATER: what is asked today is answered rightly; a later write, VACUUM or new database goes
+            wrong. It is listed, and not counted as caught.
         UNSEEN: nothing over SQL can see it. It is listed, and not counted as caught.
     """
 
     FAILED = "failed"
     STOPPED = "stopped"
     HARMLESS = "harmless"
+    LATER = "later"
     UNSEEN = "unseen"
 
 

@@ -107,12 +107,18 @@ def _lines(campaigns: Sequence[Campaign]) -> Iterator[tuple[str, list[str]]]:
         yield f"  {name} (alone)", [_of_check(campaign, name) for campaign in campaigns]
     yield "the server does not start", [_stopped(campaign) for campaign in campaigns]
     yield "harmless, and PASSED", [_kept(c, Expected.HARMLESS) for c in campaigns]
+    yield "wrong later only, noticed", [_kept_apart(c, Expected.LATER) for c in campaigns]
     yield "unseen over SQL", [str(len(c.of(Expected.UNSEEN))) for c in campaigns]
     yield "promises broken", [str(len(campaign.broken)) for campaign in campaigns]
 
 
 def _noticed(outcome: Outcome) -> bool:
     return outcome.verdict not in {None, Verdict.PASSED}
+
+
+def _kept_apart(campaign: Campaign, expected: Expected) -> str:
+    outcomes = campaign.of(expected)
+    return f"{sum(map(_noticed, outcomes))} of {len(outcomes)}"
 
 
 def _share(campaign: Campaign, noticed: Sequence[bool]) -> str:

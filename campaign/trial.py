@@ -85,7 +85,7 @@ class Outcome:
 
     def _alarmed(self) -> bool:
         allowed = {Verdict.PASSED}
-        if self.expected is Expected.UNSEEN:
+        if self.expected in {Expected.LATER, Expected.UNSEEN}:
             allowed |= {Verdict.FAILED, Verdict.INCONCLUSIVE}
         return self.verdict not in allowed
 
