@@ -286,6 +286,9 @@ KINDS = {
             "ALTER SEQUENCE k.{n} CACHE 5",
             "ALTER SEQUENCE k.{n} OWNED BY k.{m}.a",
             "GRANT USAGE ON SEQUENCE k.{n} TO PUBLIC",
+            "GRANT SELECT (last_value) ON k.{n} TO PUBLIC",
+            "UPDATE pg_attribute SET atttypid = 'float8'::regtype"
+            " WHERE attrelid = 'k.{q}'::regclass AND attname = 'log_cnt'",
         ),
     ),
     "unlogged sequence": Kind(
