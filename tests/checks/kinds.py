@@ -599,6 +599,11 @@ KINDS = {
         "REVOKE tm_other FROM {n}",
         ("GRANT tm_other TO {n} WITH ADMIN OPTION",),
     ),
+    "membership of the master user": Kind(
+        "membership of role postgres in role {n}",
+        ("CREATE ROLE {n}", "GRANT {n} TO postgres"),
+        "REVOKE {n} FROM postgres",
+    ),
     "setting of a role": Kind(
         "setting of role {n}",
         ("CREATE ROLE {n}", "ALTER ROLE {n} SET work_mem = '1MB'"),

@@ -314,3 +314,18 @@ def test_what_rds_does_to_roles_of_its_own_when_it_restores_is_no_damage(source:
         judgement = found.judged(copy)
 
     assert judgement.verdict is Verdict.PASSED, judgement.reasons
+
+
+def test_what_the_master_user_of_the_copy_is_granted_is_no_damage(
+    source: Source, owner: str
+) -> None:
+    """The verifier lets it read what others own; it may be a member by another's grant already."""
+    with taken(source) as found, found.restored(last=True) as copy:
+        with copy.admin() as cursor:
+            cursor.execute(f"GRANT pg_read_all_data, {owner} TO {source.master.username}")
+        with contextlib.closing(source.connect("postgres", copy)) as master:
+            master.autocommit = True
+            master.cursor().execute(f"GRANT {owner} TO CURRENT_USER")
+        judgement = found.judged(copy)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
