@@ -104,6 +104,11 @@ KINDS = {
         "DROP FUNCTION pg_catalog.{n}",
         ("ALTER FUNCTION pg_catalog.{n} COST 7",),
     ),
+    "schema of PostgreSQL's own": Kind(
+        "built-in schema pg_toast",
+        (),
+        changes=("ALTER SCHEMA pg_toast OWNER TO tm_other",),
+    ),
     "comment on PostgreSQL's own": Kind(
         "built-in objects in pg_description",
         (),

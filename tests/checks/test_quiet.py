@@ -306,6 +306,7 @@ def test_what_rds_does_to_roles_of_its_own_when_it_restores_is_no_damage(source:
     statements = (
         "GRANT pg_read_server_files TO rds_superuser",
         "ALTER ROLE rds_superuser SET work_mem = '7MB'",
+        "GRANT CREATE ON SCHEMA pg_catalog TO rds_superuser",
     )
     with taken(source) as found, found.restored(last=True) as copy:
         with copy.admin() as cursor:

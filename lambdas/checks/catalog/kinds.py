@@ -384,6 +384,14 @@ DATABASE_GROUPS = (
         )
         for catalog, number in _BUILT_IN
     ),
+    Gathered(
+        "built-in schema",
+        "pg_namespace",
+        "quote_ident(o.nspname)",
+        "o.nspname IN ('pg_catalog', 'pg_toast')"
+        f" OR o.nspname = 'information_schema' AND o.oid < {FIRST_NUMBER}",
+        False,
+    ),
 )
 """Privileges of built-in objects are left out: the service itself grants them."""
 
