@@ -23,6 +23,8 @@ NUMBERED = "oid:"
 GATHERED = "md5:"
 """Starts the versions of what stands for many rows: a digest of theirs. They have no one age."""
 
+MEMBERSHIP = "membership"
+
 _NAMELESS = "without a name: "
 _AGAIN = " (once more)"
 
@@ -131,6 +133,26 @@ def without(
 ) -> dict[tuple[str, str], CatalogObject]:
     """An inventory without the objects of some kinds."""
     return {key: item for key, item in inventory.items() if item.kind not in kinds}
+
+
+def without_more(
+    copy: Iterable[list[str]], known: Iterable[list[str]], members: Collection[str]
+) -> list[list[str]]:
+    """The copy's documents without the memberships of some roles that no reading has so.
+
+    Args:
+        known: the documents of the source's readings.
+        members: the roles' numbers: the copy's master user grants itself what it reads with.
+    """
+    theirs = tuple(f"of role #{number} " for number in members)
+    said = {tuple(document[:3]) for document in known}
+    return [
+        document
+        for document in copy
+        if document[0] != MEMBERSHIP
+        or not document[1].startswith(theirs)
+        or tuple(document[:3]) in said
+    ]
 
 
 def is_young(version: int, horizon: int) -> bool:

@@ -104,6 +104,11 @@ KINDS = {
         "DROP FUNCTION pg_catalog.{n}",
         ("ALTER FUNCTION pg_catalog.{n} COST 7",),
     ),
+    "schema of PostgreSQL's own": Kind(
+        "built-in schema pg_toast",
+        (),
+        changes=("ALTER SCHEMA pg_toast OWNER TO tm_other",),
+    ),
     "comment on PostgreSQL's own": Kind(
         "built-in objects in pg_description",
         (),
@@ -286,6 +291,9 @@ KINDS = {
             "ALTER SEQUENCE k.{n} CACHE 5",
             "ALTER SEQUENCE k.{n} OWNED BY k.{m}.a",
             "GRANT USAGE ON SEQUENCE k.{n} TO PUBLIC",
+            "GRANT SELECT (last_value) ON k.{n} TO PUBLIC",
+            "UPDATE pg_attribute SET atttypid = 'float8'::regtype"
+            " WHERE attrelid = 'k.{q}'::regclass AND attname = 'log_cnt'",
         ),
     ),
     "unlogged sequence": Kind(
@@ -595,6 +603,11 @@ KINDS = {
         ("CREATE ROLE {n}", "GRANT tm_other TO {n}"),
         "REVOKE tm_other FROM {n}",
         ("GRANT tm_other TO {n} WITH ADMIN OPTION",),
+    ),
+    "membership of the master user": Kind(
+        "membership of role postgres in role {n}",
+        ("CREATE ROLE {n}", "GRANT {n} TO postgres"),
+        "REVOKE {n} FROM postgres",
     ),
     "setting of a role": Kind(
         "setting of role {n}",

@@ -306,11 +306,27 @@ def test_what_rds_does_to_roles_of_its_own_when_it_restores_is_no_damage(source:
     statements = (
         "GRANT pg_read_server_files TO rds_superuser",
         "ALTER ROLE rds_superuser SET work_mem = '7MB'",
+        "GRANT CREATE ON SCHEMA pg_catalog TO rds_superuser",
     )
     with taken(source) as found, found.restored(last=True) as copy:
         with copy.admin() as cursor:
             for statement in statements:
                 cursor.execute(statement)
+        judgement = found.judged(copy)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.reasons
+
+
+def test_what_the_master_user_of_the_copy_is_granted_is_no_damage(
+    source: Source, owner: str
+) -> None:
+    """The verifier lets it read what others own; it may be a member by another's grant already."""
+    with taken(source) as found, found.restored(last=True) as copy:
+        with copy.admin() as cursor:
+            cursor.execute(f"GRANT pg_read_all_data, {owner} TO {source.master.username}")
+        with contextlib.closing(source.connect("postgres", copy)) as master:
+            master.autocommit = True
+            master.cursor().execute(f"GRANT {owner} TO CURRENT_USER")
         judgement = found.judged(copy)
 
     assert judgement.verdict is Verdict.PASSED, judgement.reasons

@@ -1,5 +1,6 @@
 """Nothing missing, nothing extra, nothing defined otherwise, against the source's catalog."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,10 @@ ADVICE = "ask the source's catalog; if that one is right, take another snapshot"
 FINDINGS_SHOWN = 50
 
 _ROLES = "SELECT oid::bigint::text, quote_ident(rolname) FROM pg_catalog.pg_roles"
+_MASTERS = """
+SELECT m.member::bigint::text FROM pg_catalog.pg_auth_members m
+  JOIN pg_catalog.pg_roles r ON r.oid = m.roleid WHERE r.rolname = 'rds_superuser'
+"""
 _ROLE_NUMBER = re.compile(r"role #(\d+)")
 
 
@@ -52,7 +57,10 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     with bench.session(unit.database) as session:
         documents = (cluster_objects if cluster else database_objects)(session)
         names = _role_names(session, bench)
-    read = [*(_documents(unit, reading) for reading in readings), documents]
+        masters = session.rows(_MASTERS, doing="reading who is a master user")
+    sources = [_documents(unit, reading) for reading in readings]
+    known = itertools.chain(*sources)
+    read = [*sources, catalog.without_more(documents, known, [number for (number,) in masters])]
     unread = {kind: name for side in read for kind, name in catalog.unread_from(side).items()}
     before, after, here = (catalog.without(catalog.objects_from(side), unread) for side in read)
     first, last, copied = (catalog.named(side) for side in (before, after, here))

@@ -2,7 +2,7 @@
 
 from lambdas.checks.catalog.kinds import ABOUT
 from lambdas.checks.catalog.shape import Kind
-from lambdas.domain.catalog import NUMBERED
+from lambdas.domain.catalog import MEMBERSHIP, NUMBERED
 
 _OF_RDS = "^rds(_|admin$|repladmin$|topmgr$|writeforwarduser$)"
 """Names of the service's own roles, which it may make and change when it restores."""
@@ -33,16 +33,16 @@ CLUSTER_KINDS = (
     _role("a.xmin::text", "JOIN pg_authid a ON a.oid = o.oid", needs="pg_authid"),
     _role(f"'{NUMBERED}' || o.oid", instead_of="pg_authid"),
     Kind("'database'", "pg_database", "quote_ident(o.datname)", number=""),
-    # What the copy's master user grants itself to read with is not production's, nor what RDS gives
-    # to its own roles, which it may do anew when it restores.
+    # RDS gives to roles of its own, and its roles to the master user, which it may do anew when it
+    # restores.
     Kind(
-        "'membership'",
+        f"'{MEMBERSHIP}'",
         "pg_auth_members",
         "concat('of role #', o.member, ' in role #', o.roleid)",
-        where="""NOT EXISTS (SELECT FROM pg_auth_members s JOIN pg_roles r ON r.oid = s.roleid
-            WHERE s.member = o.member AND r.rolname = 'rds_superuser')
-            AND """
-        + _NOT_OF_RDS.format("o.member"),
+        where="(NOT EXISTS (SELECT FROM pg_auth_members s JOIN pg_roles r ON r.oid = s.roleid"
+        " WHERE s.member = o.member AND r.rolname = 'rds_superuser')"
+        f" OR {_NOT_OF_RDS.format('o.roleid')})"
+        f" AND {_NOT_OF_RDS.format('o.member')}",
         kin=(),
         number="",
     ),

@@ -87,7 +87,13 @@ _INDEX_COLUMNS = Rows(
     where="p.attnum > 0 AND p.attrelid IN (SELECT x.indexrelid FROM pg_index x)",
 )
 _INDEX_ROW = Rows("pg_index", ("indexrelid",), "p.indexrelid")
-_SYSTEM_COLUMNS = Rows("pg_attribute", ("attrelid",), "p.attnum", where="p.attnum < 0")
+# Those of a sequence are three each, always the same: as objects they would be many.
+_COLUMNS_OF_ITS_OWN = Rows(
+    "pg_attribute",
+    ("attrelid",),
+    "p.attnum",
+    where="p.attnum < 0 OR p.attrelid IN (SELECT s.seqrelid FROM pg_sequence s)",
+)
 # What lies in pg_toast is told with the table that it belongs to.
 _TOAST = (
     Rows("pg_class", ("oid",), "p.oid", ("o.reltoastrelid",), "p.relkind = 't'"),
@@ -133,7 +139,7 @@ DATABASE_KINDS = (
         f" AND {_of_users()}",
         (
             _VIEW,
-            _SYSTEM_COLUMNS,
+            _COLUMNS_OF_ITS_OWN,
             Rows("pg_sequence", ("seqrelid",), "p.seqrelid"),
             Rows("pg_partitioned_table", ("partrelid",), "p.partrelid"),
             Rows("pg_foreign_table", ("ftrelid",), "p.ftrelid"),
@@ -377,6 +383,14 @@ DATABASE_GROUPS = (
             "built-in objects", catalog, f"'in {catalog}'", f"o.{number} < {FIRST_NUMBER}", False
         )
         for catalog, number in _BUILT_IN
+    ),
+    Gathered(
+        "built-in schema",
+        "pg_namespace",
+        "quote_ident(o.nspname)",
+        "o.nspname IN ('pg_catalog', 'pg_toast')"
+        f" OR o.nspname = 'information_schema' AND o.oid < {FIRST_NUMBER}",
+        False,
     ),
 )
 """Privileges of built-in objects are left out: the service itself grants them."""

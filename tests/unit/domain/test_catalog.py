@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lambdas.domain.catalog import (
     FIRST_TRANSACTION,
     GATHERED,
+    MEMBERSHIP,
     NUMBERED,
     TRANSACTION_CIRCLE,
     UNREAD,
@@ -26,6 +27,7 @@ from lambdas.domain.catalog import (
     stray,
     unread_from,
     without,
+    without_more,
 )
 
 HORIZON = 1000
@@ -223,6 +225,17 @@ def test_a_kind_that_could_not_be_read_is_no_object() -> None:
 def test_a_kind_is_taken_out_whole() -> None:
     inventory = objects_from([["view", "a", "d", "1"], ["table", "orders", "digest-a", "100"]])
     assert without(inventory, {"view"}) == {("table", "orders"): A}
+
+
+def test_of_some_roles_only_memberships_that_a_reading_has_are_the_copy_s() -> None:
+    """A second grant must not take the name of the first; a changed one is one that is missing."""
+    first = [MEMBERSHIP, "of role #10 in role #20", "b", "100"]
+    second = [MEMBERSHIP, "of role #10 in role #20", "a", "1100"]
+    others = [[MEMBERSHIP, "of role #101 in role #20", "a", "1100"], ["table", "orders", "x", "9"]]
+    copy = [first, second, *others]
+    assert without_more(copy, [first], {"10"}) == [first, *others]
+    assert without_more(copy, [], {"10"}) == others
+    assert without_more(copy, [], ()) == copy
 
 
 def test_an_object_that_has_no_name_on_the_copy_alone_is_damage() -> None:
