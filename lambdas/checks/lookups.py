@@ -168,7 +168,7 @@ def find_each_row(session: Session, index: StoredIndex) -> Found:
     if index.of_toast:
         told = "its chunks are looked up when the values are read, and not by this check"
         return Found(missed=(f"{index.title}: {told}",))
-    target = _describe(session, index)
+    target = describe(session, index)
     asked = list(queries(target))
     if not asked:
         return Found(missed=(f"{index.title}: no operator that a value satisfies with itself",))
@@ -184,7 +184,8 @@ def find_each_row(session: Session, index: StoredIndex) -> Found:
     return found + Found(partly=(told,))
 
 
-def _describe(session: Session, index: StoredIndex) -> Target:
+def describe(session: Session, index: StoredIndex) -> Target:
+    """An index with its columns, their operators and its predicate."""
     doing = f"reading the definition of the index {index.title}"
     keys = [_key(*row) for row in session.rows(_KEYS, [index.oid], doing=doing)]
     predicate, pages_each = session.row(_REST, [index.oid], doing=doing)

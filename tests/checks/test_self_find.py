@@ -7,7 +7,7 @@ import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source, Statement, Taken
-from campaign.pages import PageFile, rows_in
+from campaign.pages import PAGE_BYTES, NothingChanged, PageFile, rows_in
 from lambdas.adapters import postgres
 from lambdas.domain.units import Claim, Status
 from lambdas.verification import batch
@@ -25,6 +25,9 @@ from tests.checks.physical import (
 
 DATABASE = "self_find"
 TUPLE_HEADER_BYTES = 8
+GIST_RIGHT_AT, GIST_FLAGS_AT = PAGE_BYTES - 8, PAGE_BYTES - 4
+GIST_LEAF, GIST_FOLLOW_RIGHT = 1, 8
+NOWHERE = 0xFFFFFFFF
 DIVIDES_BY_ZERO = 18
 """The major version that plans with whatever the first page of a BRIN says, on Intel at least."""
 
@@ -133,6 +136,7 @@ _SETUP: tuple[Statement, ...] = (
         )
     ),
     f'ALTER TABLE "t{INDEXES.index("brin (b)")} %s" OWNER TO {MASTER}',
+    f'ALTER TABLE "t{INDEXES.index("gist (g)")} %s" ALTER g SET NOT NULL',
     "CREATE TABLE served (id int PRIMARY KEY)",
     "INSERT INTO served SELECT generate_series(1, 3000)",
     "CREATE INDEX served_too ON served USING brin (id) WITH (pages_per_range = 1)",
@@ -242,6 +246,35 @@ def test_a_value_that_only_an_index_only_scan_gives_is_held_against_the_table(
         found = examined(taken, copy, "self_find", DATABASE)
     assert {name for name, r in found.items() if r.status is Status.WRONG} == {points}
     assert_wrong(found[points], "other values of the column p", "REINDEX")
+
+
+def read_twice(path: str) -> Damage:
+    """A leaf of a GiST index says that its right neighbour has no entry of its own above."""
+
+    def damage(data: Path) -> None:
+        pages = PageFile(data / path, sealed=True)
+        for block in range(1, len(pages)):
+            page = pages.read(block)
+            right = int.from_bytes(page[GIST_RIGHT_AT : GIST_RIGHT_AT + 4], "little")
+            if right not in (0, NOWHERE) and page[GIST_FLAGS_AT] & GIST_LEAF:
+                return pages.flip(block, GIST_FLAGS_AT, GIST_FOLLOW_RIGHT)
+        raise NothingChanged("no leaf has a neighbour")
+
+    return damage
+
+
+def test_rows_that_come_twice_through_an_index_are_counted(copied: Prepared) -> None:
+    """Those of a column that may be NULL, of one that never is, and of several columns."""
+    taken, _ = copied
+    twice = [
+        title(INDEXES.index(index)) for index in ("gist (c)", "gist (g)", "gist (ch, n, t, d, v)")
+    ]
+    damage = together(*(read_twice(path_of(taken.source, DATABASE, name)) for name in twice))
+    with taken.restored(damage=damage) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    assert {name for name, r in found.items() if r.status is Status.WRONG} == {*twice}
+    for name in twice:
+        assert_wrong(found[name], f"{name} gives ", "its table has", "REINDEX")
 
 
 def test_a_page_that_hangs_the_server_is_a_finding(
