@@ -118,8 +118,12 @@ _OTHER_WAYS = {"Seq Scan", "Tid Scan", "Tid Range Scan"}
 
 NOT_UNDERSTOOD = "42"
 """The class of what a statement may not or can't say: no privilege, no such function."""
-NOT_OF_WHAT_IS_READ = ("08", "0A", "25", "28", "40", "53", "55", "57")
-"""Classes of what the server lacks, does not do or was told to end."""
+NOT_OF_WHAT_IS_READ = ("08", "25", "28", "40", "53", "55", "57")
+"""Classes of what the server lacks or was told to end.
+
+What it does not do, 0A, is none: a GIN index whose first page says that it is an old one refuses to
+be read whole so, and the same is asked without the index before it is called wrong.
+"""
 
 
 @dataclass(frozen=True)

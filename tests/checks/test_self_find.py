@@ -7,7 +7,7 @@ import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source, Statement, Taken
-from campaign.pages import PAGE_BYTES, NothingChanged, PageFile, rows_in
+from campaign.pages import HEADER_BYTES, PAGE_BYTES, NothingChanged, PageFile, rows_in
 from lambdas.adapters import postgres
 from lambdas.domain.units import Claim, Status
 from lambdas.verification import batch
@@ -28,6 +28,9 @@ TUPLE_HEADER_BYTES = 8
 GIST_RIGHT_AT, GIST_FLAGS_AT = PAGE_BYTES - 8, PAGE_BYTES - 4
 GIST_LEAF, GIST_FOLLOW_RIGHT = 1, 8
 NOWHERE = 0xFFFFFFFF
+GIN_VERSION_AT = HEADER_BYTES + 48
+GIN_NULLS_AT, GIN_CATEGORY_AT, GIN_EMPTY, GIN_NULL = 7, 16, 2, 3
+HAS_NULL_KEY = 0x80
 DIVIDES_BY_ZERO = 18
 """The major version that plans with whatever the first page of a BRIN says, on Intel at least."""
 
@@ -153,6 +156,10 @@ _SETUP: tuple[Statement, ...] = (
     "CREATE INDEX computed_mine ON computed USING hash (mine(id))",
     "CREATE OR REPLACE FUNCTION mine(int) RETURNS int IMMUTABLE LANGUAGE plpgsql"
     " AS 'BEGIN RETURN $1 / 0; END'",
+    "CREATE TABLE texts (words tsvector)",
+    "INSERT INTO texts SELECT to_tsvector('simple', repeat('word' || i, sign(i % 9)::int))"
+    "  FROM generate_series(1, 200) i",
+    "CREATE INDEX texts_words ON texts USING gin (words)",
     "CREATE UNLOGGED TABLE fleeting (id int)",
     "CREATE INDEX fleeting_id ON fleeting USING hash (id)",
 )
@@ -275,6 +282,47 @@ def test_rows_that_come_twice_through_an_index_are_counted(copied: Prepared) -> 
     assert {name for name, r in found.items() if r.status is Status.WRONG} == {*twice}
     for name in twice:
         assert_wrong(found[name], f"{name} gives ", "its table has", "REINDEX")
+
+
+def of_an_old_version(path: str) -> Damage:
+    """A GIN index says that it was made when none held what is NULL or empty."""
+
+    def damage(data: Path) -> None:
+        PageFile(data / path, sealed=True).change(0, GIN_VERSION_AT, bytes(4))
+
+    return damage
+
+
+def wordless(path: str) -> Damage:
+    """GIN's entry for texts without a word stands for NULL."""
+
+    def damage(data: Path) -> None:
+        pages = PageFile(data / path, sealed=True)
+        for block in range(1, len(pages)):
+            page = pages.read(block)
+            for entry in rows_in(page):
+                has_null = page[entry.at + GIN_NULLS_AT] & HAS_NULL_KEY
+                if has_null and page[entry.at + GIN_CATEGORY_AT] == GIN_EMPTY:
+                    return pages.change(block, entry.at + GIN_CATEGORY_AT, bytes([GIN_NULL]))
+        raise NothingChanged("no entry for texts without a word")
+
+    return damage
+
+
+def test_texts_without_a_word_are_found_through_gin(copied: Prepared) -> None:
+    """A search for what lacks a lexeme gives them, and needs an index that holds them."""
+    taken, _ = copied
+    old = title(INDEXES.index("gin (to_tsvector('simple', t)) WHERE id < 200"))
+    damage = together(
+        of_an_old_version(path_of(taken.source, DATABASE, old)),
+        wordless(path_of(taken.source, DATABASE, "public.texts_words")),
+    )
+    with taken.restored(damage=damage) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    wrong = {name for name, result in found.items() if result.status is Status.WRONG}
+    assert wrong == {old, "public.texts_words"}
+    assert_wrong(found[old], "without this index gave no error")
+    assert_wrong(found["public.texts_words"], "22 rows can't be found")
 
 
 def test_a_page_that_hangs_the_server_is_a_finding(
