@@ -89,6 +89,9 @@ def _values(target: Target, asked: Sequence[Asked], besides: Sequence[Asked] = (
         each.append(name)
         holds.append(operator(name, name))
         wanted.append(operator(key.value, outer))
+        if target.index.method == "gist":
+            # Its leaf may keep a number twice, and "=" reads one of them.
+            wanted += [bound(key.value, outer) for bound in key.bounds]
         if operator.name != "=":
             # No operator that an index could be searched with, unlike "=".
             same.append(sql.SQL("{} IS NOT DISTINCT FROM {}").format(key.value, outer))

@@ -284,6 +284,26 @@ def test_rows_that_come_twice_through_an_index_are_counted(copied: Prepared) -> 
         assert_wrong(found[name], f"{name} gives ", "its table has", "REINDEX")
 
 
+def lower_end(path: str) -> Damage:
+    """The upper of the two equal ends that GiST keeps of a number is less than the other."""
+
+    def damage(data: Path) -> None:
+        pages = PageFile(data / path, sealed=True)
+        upper_at = rows_in(pages.read(1))[3].at + TUPLE_HEADER_BYTES + 4
+        pages.change(1, upper_at, b"\xff" * 4)
+
+    return damage
+
+
+def test_the_end_of_a_number_that_only_its_order_reads_is_looked_up(copied: Prepared) -> None:
+    taken, _ = copied
+    numbers = title(INDEXES.index("gist (low, r)"))
+    with taken.restored(damage=lower_end(path_of(taken.source, DATABASE, numbers))) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    assert {name for name, r in found.items() if r.status is Status.WRONG} == {numbers}
+    assert_wrong(found[numbers], "1 rows can't be found", "at block 0")
+
+
 def of_an_old_version(path: str) -> Damage:
     """A GIN index says that it was made when none held what is NULL or empty."""
 
