@@ -69,7 +69,7 @@ def _of_one(target: Target, key: Key) -> Iterator[Query]:
             yield _extremes(target, key, key.operator)
     elif key.of_elements is not None:
         yield _elements(target, key, key.of_elements)
-        if not key.is_text and target.is_whole:
+        if target.is_whole:
             yield _everything(target, key, key.of_elements)
     elif key.operator is not None:
         yield _values(target, [(key, key.operator)])
@@ -89,6 +89,9 @@ def _values(target: Target, asked: Sequence[Asked], besides: Sequence[Asked] = (
         each.append(name)
         holds.append(operator(name, name))
         wanted.append(operator(key.value, outer))
+        if target.index.method == "gist":
+            # Its leaf may keep a number twice, and "=" reads one of them.
+            wanted += [bound(key.value, outer) for bound in key.bounds]
         if operator.name != "=":
             # No operator that an index could be searched with, unlike "=".
             same.append(sql.SQL("{} IS NOT DISTINCT FROM {}").format(key.value, outer))
@@ -132,26 +135,26 @@ def _elements(target: Target, key: Key, operator: Operator) -> Query:
 
 
 def _everything(target: Target, key: Key, operator: Operator) -> Query:
-    """All rows that have a value, an empty one too."""
-    wanted = operator(key.value, sql.SQL("'{}'"))
-    return _at_once(target, key, "IS NOT NULL", wanted)
+    """All rows that have a value, an empty one too; a text by a lexeme that it has not."""
+    asked = _NO_LEXEME if key.is_text else sql.SQL("'{}'")
+    return _at_once(target, key, operator(_VALUE, asked), operator(key.value, asked))
 
 
 def _nulls(target: Target, key: Key) -> Query:
     """All rows without a value."""
-    return _at_once(target, key, "IS NULL", sql.SQL("{} IS NULL").format(key.value))
+    which = sql.SQL("{} IS NULL")
+    return _at_once(target, key, which.format(_VALUE), which.format(key.value))
 
 
-def _at_once(target: Target, key: Key, which: str, wanted: sql.Composable) -> Query:
+def _at_once(target: Target, key: Key, which: sql.Composable, wanted: sql.Composable) -> Query:
     rows = _rows(target, [key])
     by_value = sql.SQL(
         "SELECT count(*) AS n, sum(pg_catalog.hashtid(s.tid)) AS h, min(s.tid) AS tid"
-        " FROM ({}) s WHERE s.k1 {} HAVING count(*) > 0"
-    ).format(rows, sql.SQL(which))
+        " FROM ({}) s WHERE {} HAVING count(*) > 0"
+    ).format(rows, which)
     by_row = sql.SQL(
-        "SELECT 1::bigint AS n, pg_catalog.hashtid(s.tid)::bigint AS h, s.tid"
-        " FROM ({}) s WHERE s.k1 {}"
-    ).format(rows, sql.SQL(which))
+        "SELECT 1::bigint AS n, pg_catalog.hashtid(s.tid)::bigint AS h, s.tid FROM ({}) s WHERE {}"
+    ).format(rows, which)
     return _query(target, by_row, [wanted], _looked_up(target, by_value, [wanted]))
 
 
@@ -191,6 +194,8 @@ def _query(
 
 
 _ITSELF = sql.SQL("ctid = {}.tid").format(_OUTER)
+_VALUE = sql.SQL("s.k1")
+_NO_LEXEME = sql.SQL("$$!'time machine: no lexeme'$$::tsquery")
 _LEXEME = sql.SQL(
     "(chr(39) || replace(replace({0}.k1, chr(92), repeat(chr(92), 2)), chr(39), repeat(chr(39), 2))"
     " || chr(39))::tsquery"

@@ -15,6 +15,8 @@ SAMPLE_BYTES = 64 * 2**20
 _PREFERRED = ("=", "~=", "@>", "<@", "&&", "%", "<=", ">=")
 """Operators that may hold between a value and itself, the most selective first."""
 
+_BOUNDS = {"<=", ">="}
+
 
 @dataclass(frozen=True)
 class Operator:
@@ -83,6 +85,13 @@ class Key:
     def has_order(self) -> bool:
         """Whether the least and the greatest of its values stand for those between."""
         return {"<", "="} <= {operator.name for operator in self.operators if operator.same}
+
+    @property
+    def bounds(self) -> tuple[Operator, ...]:
+        """What holds between equal values beside "=", where there is an order."""
+        if not self.has_order:
+            return ()
+        return tuple(o for o in self.operators if o.same and o.name in _BOUNDS)
 
     @property
     def _is_array(self) -> bool:

@@ -118,8 +118,12 @@ _OTHER_WAYS = {"Seq Scan", "Tid Scan", "Tid Range Scan"}
 
 NOT_UNDERSTOOD = "42"
 """The class of what a statement may not or can't say: no privilege, no such function."""
-NOT_OF_WHAT_IS_READ = ("08", "0A", "25", "28", "40", "53", "55", "57")
-"""Classes of what the server lacks, does not do or was told to end."""
+NOT_OF_WHAT_IS_READ = ("08", "25", "28", "40", "53", "55", "57")
+"""Classes of what the server lacks or was told to end.
+
+What it does not do, 0A, is none: a GIN index whose first page says that it is an old one refuses to
+be read whole so, and the same is asked without the index before it is called wrong.
+"""
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ def find_each_row(session: Session, index: StoredIndex) -> Found:
     if index.of_toast:
         told = "its chunks are looked up when the values are read, and not by this check"
         return Found(missed=(f"{index.title}: {told}",))
-    target = _describe(session, index)
+    target = describe(session, index)
     asked = list(queries(target))
     if not asked:
         return Found(missed=(f"{index.title}: no operator that a value satisfies with itself",))
@@ -184,7 +188,8 @@ def find_each_row(session: Session, index: StoredIndex) -> Found:
     return found + Found(partly=(told,))
 
 
-def _describe(session: Session, index: StoredIndex) -> Target:
+def describe(session: Session, index: StoredIndex) -> Target:
+    """An index with its columns, their operators and its predicate."""
     doing = f"reading the definition of the index {index.title}"
     keys = [_key(*row) for row in session.rows(_KEYS, [index.oid], doing=doing)]
     predicate, pages_each = session.row(_REST, [index.oid], doing=doing)

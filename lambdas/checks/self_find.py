@@ -1,7 +1,8 @@
 """Through each index that is no B-tree, each row of its table is found: GIN, GiST, BRIN, hash, …
 
 No other check looks into them; amcheck knows B-trees. How: :mod:`lambdas.checks.lookups`. And what
-the index itself gives of the rows is right: :mod:`lambdas.checks.index_content`.
+the index itself gives of the rows is right: :mod:`lambdas.checks.index_content`. And no row comes
+twice: :mod:`lambdas.checks.whole_scans`.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lambdas.adapters.postgres import Session
-from lambdas.checks import index_content, lookups
+from lambdas.checks import index_content, lookups, whole_scans
 from lambdas.checks.index_content import Compared
 from lambdas.checks.shape import Bench, Check, Survey
 from lambdas.checks.storage import StoredIndex, list_indexes, once
@@ -63,6 +64,8 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         given = Compared()
         if not (found.findings or found.notes):
             given = index_content.compare(session, index)
+            if not given.findings:
+                given = Compared(whole_scans.count_rows(session, index), given.missed)
     measured = {"rows looked up": found.rows}
     notes = found.notes + given.missed
     if findings := [*found.findings, *given.findings]:

@@ -7,7 +7,7 @@ import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source, Statement, Taken
-from campaign.pages import PageFile, rows_in
+from campaign.pages import HEADER_BYTES, PAGE_BYTES, NothingChanged, PageFile, rows_in
 from lambdas.adapters import postgres
 from lambdas.domain.units import Claim, Status
 from lambdas.verification import batch
@@ -25,6 +25,12 @@ from tests.checks.physical import (
 
 DATABASE = "self_find"
 TUPLE_HEADER_BYTES = 8
+GIST_RIGHT_AT, GIST_FLAGS_AT = PAGE_BYTES - 8, PAGE_BYTES - 4
+GIST_LEAF, GIST_FOLLOW_RIGHT = 1, 8
+NOWHERE = 0xFFFFFFFF
+GIN_VERSION_AT = HEADER_BYTES + 48
+GIN_NULLS_AT, GIN_CATEGORY_AT, GIN_EMPTY, GIN_NULL = 7, 16, 2, 3
+HAS_NULL_KEY = 0x80
 DIVIDES_BY_ZERO = 18
 """The major version that plans with whatever the first page of a BRIN says, on Intel at least."""
 
@@ -133,6 +139,7 @@ _SETUP: tuple[Statement, ...] = (
         )
     ),
     f'ALTER TABLE "t{INDEXES.index("brin (b)")} %s" OWNER TO {MASTER}',
+    f'ALTER TABLE "t{INDEXES.index("gist (g)")} %s" ALTER g SET NOT NULL',
     "CREATE TABLE served (id int PRIMARY KEY)",
     "INSERT INTO served SELECT generate_series(1, 3000)",
     "CREATE INDEX served_too ON served USING brin (id) WITH (pages_per_range = 1)",
@@ -149,6 +156,10 @@ _SETUP: tuple[Statement, ...] = (
     "CREATE INDEX computed_mine ON computed USING hash (mine(id))",
     "CREATE OR REPLACE FUNCTION mine(int) RETURNS int IMMUTABLE LANGUAGE plpgsql"
     " AS 'BEGIN RETURN $1 / 0; END'",
+    "CREATE TABLE texts (words tsvector)",
+    "INSERT INTO texts SELECT to_tsvector('simple', repeat('word' || i, sign(i % 9)::int))"
+    "  FROM generate_series(1, 200) i",
+    "CREATE INDEX texts_words ON texts USING gin (words)",
     "CREATE UNLOGGED TABLE fleeting (id int)",
     "CREATE INDEX fleeting_id ON fleeting USING hash (id)",
 )
@@ -242,6 +253,96 @@ def test_a_value_that_only_an_index_only_scan_gives_is_held_against_the_table(
         found = examined(taken, copy, "self_find", DATABASE)
     assert {name for name, r in found.items() if r.status is Status.WRONG} == {points}
     assert_wrong(found[points], "other values of the column p", "REINDEX")
+
+
+def read_twice(path: str) -> Damage:
+    """A leaf of a GiST index says that its right neighbour has no entry of its own above."""
+
+    def damage(data: Path) -> None:
+        pages = PageFile(data / path, sealed=True)
+        for block in range(1, len(pages)):
+            page = pages.read(block)
+            right = int.from_bytes(page[GIST_RIGHT_AT : GIST_RIGHT_AT + 4], "little")
+            if right not in (0, NOWHERE) and page[GIST_FLAGS_AT] & GIST_LEAF:
+                return pages.flip(block, GIST_FLAGS_AT, GIST_FOLLOW_RIGHT)
+        raise NothingChanged("no leaf has a neighbour")
+
+    return damage
+
+
+def test_rows_that_come_twice_through_an_index_are_counted(copied: Prepared) -> None:
+    """Those of a column that may be NULL, of one that never is, and of several columns."""
+    taken, _ = copied
+    twice = [
+        title(INDEXES.index(index)) for index in ("gist (c)", "gist (g)", "gist (ch, n, t, d, v)")
+    ]
+    damage = together(*(read_twice(path_of(taken.source, DATABASE, name)) for name in twice))
+    with taken.restored(damage=damage) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    assert {name for name, r in found.items() if r.status is Status.WRONG} == {*twice}
+    for name in twice:
+        assert_wrong(found[name], f"{name} gives ", "its table has", "REINDEX")
+
+
+def lower_end(path: str) -> Damage:
+    """The upper of the two equal ends that GiST keeps of a number is less than the other."""
+
+    def damage(data: Path) -> None:
+        pages = PageFile(data / path, sealed=True)
+        upper_at = rows_in(pages.read(1))[3].at + TUPLE_HEADER_BYTES + 4
+        pages.change(1, upper_at, b"\xff" * 4)
+
+    return damage
+
+
+def test_the_end_of_a_number_that_only_its_order_reads_is_looked_up(copied: Prepared) -> None:
+    taken, _ = copied
+    numbers = title(INDEXES.index("gist (low, r)"))
+    with taken.restored(damage=lower_end(path_of(taken.source, DATABASE, numbers))) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    assert {name for name, r in found.items() if r.status is Status.WRONG} == {numbers}
+    assert_wrong(found[numbers], "1 rows can't be found", "at block 0")
+
+
+def of_an_old_version(path: str) -> Damage:
+    """A GIN index says that it was made when none held what is NULL or empty."""
+
+    def damage(data: Path) -> None:
+        PageFile(data / path, sealed=True).change(0, GIN_VERSION_AT, bytes(4))
+
+    return damage
+
+
+def wordless(path: str) -> Damage:
+    """GIN's entry for texts without a word stands for NULL."""
+
+    def damage(data: Path) -> None:
+        pages = PageFile(data / path, sealed=True)
+        for block in range(1, len(pages)):
+            page = pages.read(block)
+            for entry in rows_in(page):
+                has_null = page[entry.at + GIN_NULLS_AT] & HAS_NULL_KEY
+                if has_null and page[entry.at + GIN_CATEGORY_AT] == GIN_EMPTY:
+                    return pages.change(block, entry.at + GIN_CATEGORY_AT, bytes([GIN_NULL]))
+        raise NothingChanged("no entry for texts without a word")
+
+    return damage
+
+
+def test_texts_without_a_word_are_found_through_gin(copied: Prepared) -> None:
+    """A search for what lacks a lexeme gives them, and needs an index that holds them."""
+    taken, _ = copied
+    old = title(INDEXES.index("gin (to_tsvector('simple', t)) WHERE id < 200"))
+    damage = together(
+        of_an_old_version(path_of(taken.source, DATABASE, old)),
+        wordless(path_of(taken.source, DATABASE, "public.texts_words")),
+    )
+    with taken.restored(damage=damage) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    wrong = {name for name, result in found.items() if result.status is Status.WRONG}
+    assert wrong == {old, "public.texts_words"}
+    assert_wrong(found[old], "without this index gave no error")
+    assert_wrong(found["public.texts_words"], "22 rows can't be found")
 
 
 def test_a_page_that_hangs_the_server_is_a_finding(
