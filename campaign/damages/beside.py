@@ -302,12 +302,14 @@ DAMAGES = (
             "template0-zero", "the functions of template0 are zeros", _zero_template, "template0"
         )
     ),
-    Damage(
-        "checksums-other",
-        "beside",
-        "data checksums are off, or on",
-        ("checksum",),
-        _other_checksums,
+    _later(
+        Damage(
+            "checksums-other",
+            "beside",
+            "data checksums are off, or on",
+            ("checksum",),
+            _other_checksums,
+        )
     ),
     _later(
         _said(
