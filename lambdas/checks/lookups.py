@@ -35,7 +35,7 @@ SELECT pg_get_indexdef(x.indexrelid, k.n, true), f.opcintype::regtype::text,
           JOIN pg_catalog.pg_operator o ON o.oid = p.amopopr
           JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
          WHERE p.amopfamily = f.opcfamily AND p.amoppurpose = 's'
-           AND p.amoplefttype = f.opcintype AND o.oprresult = 'bool'::regtype)
+           AND p.amoplefttype = like_it.type AND o.oprresult = 'bool'::regtype)
   FROM pg_catalog.pg_index x
  CROSS JOIN LATERAL generate_series(1, x.indnkeyatts) AS k(n)
   JOIN pg_catalog.pg_opclass f ON f.oid = x.indclass[k.n - 1]
@@ -43,6 +43,15 @@ SELECT pg_get_indexdef(x.indexrelid, k.n, true), f.opcintype::regtype::text,
   LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = ce.collnamespace
   LEFT JOIN pg_catalog.pg_attribute a
     ON a.attrelid = x.indrelid AND a.attnum = x.indkey[k.n - 1] AND a.attnum > 0
+ CROSS JOIN LATERAL (
+    -- A cidr is an inet to its operators.
+    SELECT t.type FROM (SELECT f.opcintype, 0
+                        UNION ALL
+                        SELECT s.casttarget, 1 FROM pg_catalog.pg_cast s
+                         WHERE s.castsource = f.opcintype AND s.castmethod = 'b') t (type, other)
+      LEFT JOIN pg_catalog.pg_amop d ON d.amopfamily = f.opcfamily AND d.amoppurpose = 's'
+                                    AND d.amoplefttype = t.type
+     ORDER BY d.oid IS NULL, t.other, t.type LIMIT 1) AS like_it
  WHERE x.indexrelid = %s::oid
  ORDER BY k.n
 """
@@ -174,9 +183,9 @@ def find_each_row(session: Session, index: StoredIndex) -> Found:
         return Found(missed=(f"{index.title}: {told}",))
     target = describe(session, index)
     asked = list(queries(target))
-    if not asked:
-        return Found(missed=(f"{index.title}: no operator that a value satisfies with itself",))
     found = Found()
+    if not any(key.operator or key.of_elements for key in target.keys):
+        found = Found(missed=(f"{index.title}: no operator that a value satisfies with itself",))
     with seeing_all_rows(session, [index.table_oid], index.subject):
         for query in asked:
             found += _answer(session, target, query)

@@ -122,6 +122,7 @@ INDEXES = (
     "gist (ch, n, t, d, v)",
     "gist (r) INCLUDE (id, p, ch)",
     "spgist (t) INCLUDE (ch, low) WHERE low > 3",
+    "gist (cidr(ip))",
 )
 """Each on a table of its own, so that no other index can serve."""
 
