@@ -199,7 +199,13 @@ def unneeded_by(stack: Deployment, role: str, answers: list[Answer]) -> Iterator
     [
         ("FunctionsDeleteInstanceRole", "DeleteCopy", "AccessDenied", "rds:DeleteDBInstance"),
         ("FunctionsVerifyBatchRole", "WriteEvidence", "its batch gave no result", "s3:PutObject"),
-        ("FunctionsRestoreInstanceRole", "TagNewCopy", "AccessDenied", "rds:AddTagsToResource"),
+        pytest.param(
+            "FunctionsRestoreInstanceRole",
+            "TagNewCopy",
+            "AccessDenied",
+            "rds:AddTagsToResource",
+            marks=pytest.mark.thorough,
+        ),
         ("DrillRole", "InvokeStates", "could not be planned", "lambda:InvokeFunction"),
     ],
 )
@@ -221,7 +227,12 @@ def test_a_drill_whose_role_lacks_a_statement_does_not_pass(
 @pytest.mark.parametrize(
     ("function", "variable", "told"),
     [
-        ("PlanDrill", "TM_COPY_SUBNET_GROUP", "TM_COPY_SUBNET_GROUP is not set"),
+        pytest.param(
+            "PlanDrill",
+            "TM_COPY_SUBNET_GROUP",
+            "TM_COPY_SUBNET_GROUP is not set",
+            marks=pytest.mark.thorough,
+        ),
         ("VerifyBatch", "TM_EVIDENCE_BUCKET", "its batch gave no result"),
     ],
 )

@@ -51,7 +51,9 @@ def test_a_drill_that_could_not_be_planned_is_told_too(cloud: Cloud) -> None:
     assert sent.attributes == {"verdict": "INCONCLUSIVE", "source": SOURCE}
 
 
-@pytest.mark.parametrize("source", [7, "", None, {"a": 1}])
+@pytest.mark.parametrize(
+    "source", [pytest.param(7, marks=pytest.mark.thorough), "", None, {"a": 1}]
+)
 def test_an_unusable_source_is_called_unknown(cloud: Cloud, source: Any) -> None:
     """An attribute of a message may be neither empty nor null."""
     cloud.ledger.faults.append(Fault("rds.DescribeDBInstances", "AccessDenied"))
@@ -65,7 +67,12 @@ def test_an_unusable_source_is_called_unknown(cloud: Cloud, source: Any) -> None
 @pytest.mark.parametrize(
     ("document", "verdict", "said"),
     [
-        ({}, "INCONCLUSIVE", f"INCONCLUSIVE: {SOURCE}; the report could not be published"),
+        pytest.param(
+            {},
+            "INCONCLUSIVE",
+            f"INCONCLUSIVE: {SOURCE}; the report could not be published",
+            marks=pytest.mark.thorough,
+        ),
         ({"expectations": WRONG}, "FAILED", f"FAILED: what came back of {SOURCE} is wrong"),
     ],
 )
@@ -92,7 +99,9 @@ def test_a_copy_that_is_still_there_is_what_people_hear_of_first(cloud: Cloud) -
     assert "may still cost money" in sent.message
 
 
-@pytest.mark.parametrize("name", ["passed", "failed", "refused"])
+@pytest.mark.parametrize(
+    "name", ["passed", pytest.param("failed", marks=pytest.mark.thorough), "refused"]
+)
 def test_a_notice_that_can_not_be_sent_changes_no_verdict_and_is_not_silent(
     cloud: Cloud, name: str
 ) -> None:
