@@ -175,7 +175,7 @@ def _count(session: Session, targets: Sequence[_Target]) -> Counted:
 
 def _failed(error: QueryFailed, title: str) -> Counted:
     if is_damage(error):
-        return Counted(findings=(str(error),))
+        return Counted(findings=(f"{error}; {ADVICE}",))
     return Counted(notes=(NOT_COUNTED.format(title, error),))
 
 
