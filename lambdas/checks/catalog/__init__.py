@@ -57,7 +57,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     with bench.session(unit.database) as session:
         documents = (cluster_objects if cluster else database_objects)(session)
         names = _role_names(session, bench)
-        masters = session.rows(_MASTERS, doing="reading who is a master user")
+        masters = session.rows(_MASTERS, doing="reading who is a master user") if cluster else []
     sources = [_documents(unit, reading) for reading in readings]
     known = itertools.chain(*sources)
     read = [*sources, catalog.without_more(documents, known, [number for (number,) in masters])]
