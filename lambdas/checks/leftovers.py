@@ -2,8 +2,8 @@
 
 Most of it is no damage, and a person who restores in earnest must still know of it: a prepared
 transaction keeps its locks, a replication slot keeps the log. That a prepared transaction is lost
-is damage, and so is a relation that denies what it has. Half-made objects are compared with the
-source's by :mod:`lambdas.checks.catalog`.
+is damage, and so is a relation or database that denies what it has. Half-made objects are compared
+with the source's by :mod:`lambdas.checks.catalog`.
 """
 
 from collections.abc import Iterator

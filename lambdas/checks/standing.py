@@ -47,7 +47,6 @@ SELECT c.oid::bigint, n.nspname, c.relname,
            AND pg_catalog.pg_relation_size(c.oid) > 0 AND has_table_privilege(c.oid, 'SELECT'))
  ORDER BY n.nspname, c.relname
 """
-# A table that is dropped at this moment has no size.
 _FILE = """
 SELECT coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -1,4 +1,4 @@
-"""What the planner knows of columns can be read, and is of the columns' own types.
+"""What the planner knows of columns can be read, and is what it can use.
 
 It is part of no answer, and may keep a table from being asked at all: statistics that can't be read
 are an error when a query is planned, and values of another type than the column's end the server.
@@ -106,7 +106,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     """Read all of them at once; only where that fails, one table's after the other."""
     notes: list[str] = []
     with bench.session(unit.database) as session:
-        (hidden,) = session.row(_HIDDEN, doing="counting the tables without a view of theirs")
+        (hidden,) = session.row(_HIDDEN, doing="counting the tables whose statistics are hidden")
         if hidden:
             notes.append(f"those of {hidden:,} tables may not be read")
         findings = [*_unreadable(session)]
