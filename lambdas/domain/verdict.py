@@ -6,8 +6,12 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from lambdas.domain.attribution import attribute
 from lambdas.domain.shortened import shortened
-from lambdas.domain.units import Claim, Measurement, Status, Unit, weakest
+from lambdas.domain.units import Claim, Measurement, Status, Unit, Violation, weakest
+
+ROWS_CHECK = "counts"
+"""The check whose claim says whether a relation's rows are proven equal to the source."""
 
 REASONS_SHOWN = 20
 TEXTS_KEPT = 20
@@ -26,7 +30,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """What is known of one subject under one check, all its units folded."""
+    """What is known of one subject under one check, all its units folded.
+
+    Attributes:
+        warnings: what is wrong and no damage of the backup.
+    """
 
     check: str
     database: str
@@ -38,6 +46,7 @@ class Result:
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -67,9 +76,17 @@ def fold(units: Iterable[Unit], measurements: Iterable[Measurement]) -> list[Res
     groups: dict[tuple[str, str, str], list[Unit]] = defaultdict(list)
     for unit in units:
         groups[(unit.check, unit.database, unit.subject)].append(unit)
-    return [
-        _result(group, [by_unit.get(unit.id) for unit in group])
+    folded = [
+        (_result(group, found), _violations(found))
         for _, group in sorted(groups.items())
+        for found in [[by_unit.get(unit.id) for unit in group]]
+    ]
+    proven: dict[str, set[str]] = defaultdict(set)
+    for result, _ in folded:
+        if result.check == ROWS_CHECK and result.claim is Claim.PROVEN:
+            proven[result.database].add(result.subject)
+    return [
+        _attributed(result, violations, proven[result.database]) for result, violations in folded
     ]
 
 
@@ -92,11 +109,9 @@ def judge(results: Sequence[Result], failure: str = "", *, rows_wanted: bool = F
     if rows_wanted and not failure:
         unknown += _no_rows_compared(results)
     reasons = _shown(wrong + unknown)
-    if wrong:
-        return Judgement(Verdict.FAILED, reasons, tuple(results))
-    if unknown:
-        return Judgement(Verdict.INCONCLUSIVE, reasons, tuple(results))
-    return Judgement(Verdict.PASSED, (), tuple(results))
+    warnings = _shown([text for result in results for text in _warnings(result)])
+    verdict = Verdict.FAILED if wrong else Verdict.INCONCLUSIVE if unknown else Verdict.PASSED
+    return Judgement(verdict, reasons, tuple(results), warnings)
 
 
 def conclude(
@@ -136,6 +151,7 @@ def judgement_from(document: Mapping[str, Any]) -> Judgement:
                 "expected": {name: tuple(pair) for name, pair in found["expected"].items()},
                 "findings": tuple(found["findings"]),
                 "notes": tuple(found["notes"]),
+                "warnings": tuple(found.get("warnings", ())),
             }
         )
         for found in document["results"]
@@ -185,6 +201,25 @@ def _result(group: Sequence[Unit], found: Sequence[Measurement | None]) -> Resul
         findings=_kept(findings),
         notes=_kept(notes),
         seconds=round(sum(measurement.seconds for measurement in done), 3),
+        warnings=_kept([text for measurement in done for text in measurement.warnings]),
+    )
+
+
+def _violations(found: Sequence[Measurement | None]) -> list[Violation]:
+    done = (measurement for measurement in found if measurement is not None)
+    return [violation for measurement in done for violation in measurement.violations]
+
+
+def _attributed(result: Result, violations: Sequence[Violation], proven: set[str]) -> Result:
+    if not violations:
+        return result
+    wrong, warnings = attribute(violations, proven)
+    return replace(
+        result,
+        status=Status.WRONG if wrong else result.status,
+        claim=Claim.NOT_COMPARED if wrong else result.claim,
+        findings=_kept(result.findings + wrong),
+        warnings=_kept(result.warnings + warnings),
     )
 
 
@@ -222,6 +257,11 @@ def _wrong(result: Result) -> Iterator[str]:
     if result.status is Status.WRONG:
         for finding in result.findings or (f"wrong ({result.check})",):
             yield f"{result.title}: {finding}"
+
+
+def _warnings(result: Result) -> Iterator[str]:
+    for warning in result.warnings:
+        yield f"{result.title}: {warning}"
 
 
 def _unknown(result: Result) -> Iterator[str]:
