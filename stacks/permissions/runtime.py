@@ -39,7 +39,7 @@ def join_network(names: Names) -> list[Grant]:
     When a function is put into a VPC, Lambda asks IAM whether its role may do each of these without
     naming any resource. A role that has them on ``network-interface/*`` alone is refused there
     ("The provided execution role does not have permissions to call DeleteNetworkInterface on EC2"),
-    and the stack is rolled back. The denial is the one of the Lambda developer guide ("Giving Lambda
+    and the stack is rolled back. The denial is that of the Lambda developer guide ("Giving Lambda
     functions access to resources in an Amazon VPC").
     """
     return [

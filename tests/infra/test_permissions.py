@@ -68,8 +68,8 @@ ASKED_FOR_WITHOUT_RESOURCES = {
     "ec2:AssignPrivateIpAddresses",
     "ec2:UnassignPrivateIpAddresses",
 }
-"""AWS knows resources for these, and Lambda asks for them on ``*`` when it makes a function in a VPC:
-with anything less the function is refused ("does not have permissions to call …")."""
+"""AWS knows resources for these, and Lambda asks for them on ``*`` when it makes a function in a
+VPC: with anything less the function is refused ("does not have permissions to call …")."""
 
 WRITERS = (
     "CreateSnapshot",
