@@ -77,7 +77,7 @@ DEPLOYMENTS: dict[str, Mapping[str, Any]] = {
         "nightly": [
             night(
                 sources=["s" * 63, "t" * 63],
-                cron="0,15,30,45 0-23 ? * MON-FRI *",
+                cron="59 23 ? * MON-FRI *",
                 time_zone="America/Argentina/ComodRivadavia",
                 input={"deadline_minutes": 15, "recovery_point": {"latest": "any"}},
             )
