@@ -8,6 +8,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 CDK = $$($(RUN) -c 'from ops.node import NODE; print(NODE)') stacks/cli/node_modules/aws-cdk/bin/cdk
 SETTINGS := $(if $(CONTEXT),--context $(CONTEXT))
+export CDK_ARGS := $(ARGS)
 
 # make itself answers 2 to any recipe that fails. Question mode answers 1 to a target that is not
 # up to date: so `make drill` ends with the drill's own status, 0 PASSED, 1 FAILED, 2 INCONCLUSIVE.

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,13 +37,28 @@ def _context(file: Path | None, pairs: list[str]) -> dict[str, Any]:
     """cdk.json's flags, the settings of the file or else of cdk.json, and what was said besides.
 
     ``python app.py`` alone reads no cdk.json, and the CLI hands all of it over, settings too: a
-    file of settings takes their place, and only what differs from cdk.json was said with ``-c``.
+    file of settings takes their place, and what differs from cdk.json was said with ``-c``. What
+    was said and is the same can't be told from it: the Makefile hands over the command line too,
+    as ``CDK_ARGS``, lest a deployment with the prefix of cdk.json be taken for the file's.
     """
     written: dict[str, Any] = json.loads(CDK_FILE.read_text(encoding="utf-8"))["context"]
     handed: dict[str, Any] = json.loads(os.environ.get("CDK_CONTEXT_JSON", "{}"))
     said = {key: value for key, value in handed.items() if written.get(key) != value}
     known = written if file is None else {**_flags(written), **_read(file)}
+    given = [pair.partition("=") for pair in _said_to_cdk(os.environ.get("CDK_ARGS", ""))]
+    said |= {key: value for key, equals, value in given if equals}
     return {**known, **said, **dict(map(_pair, pairs))}
+
+
+def _said_to_cdk(arguments: str) -> list[str]:
+    """The ``key=value`` of each ``-c`` and ``--context`` of the CLI, as yargs reads them."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("-c", "--context", action="append", default=[], dest="said")
+    try:
+        return list(parser.parse_known_args(shlex.split(arguments))[0].said)
+    except (ValueError, argparse.ArgumentError):
+        wrong = "a quote is not closed, or -c has no KEY=VALUE"
+        raise BadSettings(f"The settings were refused: ARGS: {wrong}") from None
 
 
 def _flags(context: dict[str, Any]) -> dict[str, Any]:

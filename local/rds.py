@@ -40,6 +40,7 @@ from local.refusals import (
     refuse_deletion,
     refuse_restore,
     refuse_snapshot_deletion,
+    refuse_untyped,
     refuse_unusable,
 )
 
@@ -88,6 +89,7 @@ class Mishap:
 
     restore_ends_as: str = ""
     restore_never_ends: bool = False
+    parameters_stay: str = ""
 
 
 class EmbeddedInstance(DBInstance):
@@ -96,6 +98,7 @@ class EmbeddedInstance(DBInstance):
     server: PostgresServer | None = None
     folder: Path
     busy: threading.Thread | None = None
+    parameters_stay: str = ""
 
     def __init__(self, backend: "EmbeddedRds", folder: Path, **options: Any) -> None:
         super().__init__(backend, **options)
@@ -107,6 +110,18 @@ class EmbeddedInstance(DBInstance):
     def address(self) -> str:
         """Loopback; a real endpoint is a name."""
         return HOST
+
+    @property
+    def db_parameter_group_status_list(self) -> list[dict[str, Any]]:
+        """The group with what becomes of it; moto has no status but ``in-sync``."""
+        status = self.parameters_stay or ("applying" if self.status == "creating" else "in-sync")
+        return [
+            {
+                "DBParameterGroupName": group.db_parameter_group_name,
+                "ParameterApplyStatus": status,
+            }
+            for group in self.db_parameter_groups()
+        ]
 
     @property
     def endpoint(self) -> dict[str, Any] | None:
@@ -225,6 +240,7 @@ class EmbeddedRds(RDSBackend):
             tags=tags if tags else list(source.tags),
         )
         instance.master_username = MASTER
+        instance.parameters_stay = self.mishap.parameters_stay
         self.databases[name] = instance
         self._work(instance, lambda: self._restore(instance, snapshot))
         return instance
@@ -482,6 +498,7 @@ class EmbeddedRds(RDSBackend):
     def describe_db_snapshots(self, *arguments: Any, **options: Any) -> list[DBSnapshot]:
         """As RDS."""
         with self._lock:
+            refuse_untyped(*arguments, **options)
             return list(super().describe_db_snapshots(*arguments, **options))
 
     def describe_db_instances(self, *arguments: Any, **options: Any) -> list[DBInstance]:

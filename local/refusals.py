@@ -11,6 +11,7 @@ from moto.rds.exceptions import (
 from moto.rds.models import DBInstance, DBSnapshot, RDSBackend
 
 INSTANCE_NAME_LENGTH = 63
+GP3_STRIPED_GIB = 400
 USABLE = frozenset({"available", "storage-optimization"})
 
 _INSTANCE_NAME = re.compile(r"[A-Za-z](?:-?[A-Za-z0-9])*")
@@ -78,6 +79,38 @@ def refuse_restore(snapshot: DBSnapshot, wish: dict[str, Any]) -> None:
             "InvalidDBSnapshotState",
             f"The snapshot {snapshot.db_snapshot_identifier} is not in the available state.",
         )
+    if wish.get("storage_type"):
+        _refuse_storage(snapshot.database, wish)
+
+
+def refuse_untyped(
+    instance: str | None,
+    name: str | None = None,
+    snapshot_type: str | None = None,
+    _filters: Any = None,
+) -> None:
+    """The identifier of a snapshot that is not manual is none without its type."""
+    del instance
+    start = (name or "").rpartition(":snapshot:")[2].partition(":")[0]
+    if start in ("rds", "awsbackup") and snapshot_type is None:
+        raise RDSClientError("DBSnapshotNotFound", f"DBSnapshot {name} not found.")
+
+
+def _refuse_storage(source: DBInstance, wish: dict[str, Any]) -> None:
+    """A type alone takes the backup's IOPS over; io1 and io2 need some, gp3 only when striped."""
+    kind, iops = wish["storage_type"], wish.get("iops") or source.iops
+    if kind in ("io1", "io2") and not wish.get("iops"):
+        raise InvalidParameterCombination(f"The storage type {kind} requires iops")
+    striped = int(source.allocated_storage or 0) >= GP3_STRIPED_GIB
+    if kind == "gp3" and bool(iops) != striped:
+        raise InvalidParameterCombination(
+            "You can't specify IOPS or storage throughput for engine postgres and a storage size"
+            " less than 400."
+            if iops
+            else "The storage type gp3 requires iops"
+        )
+    if kind in ("gp2", "standard") and iops:
+        raise InvalidParameterCombination(f"The storage type {kind} takes no iops")
 
 
 def refuse_deletion(instance: DBInstance, *, skip_final: bool, final: str | None) -> None:

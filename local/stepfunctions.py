@@ -151,7 +151,12 @@ def _evaluate(expression: str) -> Any:
     return json.loads(json.dumps(value))
 
 
-_parsed = functools.lru_cache(maxsize=4096)(Jsonata)
+@functools.lru_cache(maxsize=4096)
+def _parsed(expression: str) -> Jsonata:
+    """With ``$parse``, which is Step Functions' own; like there it fails on what is no JSON."""
+    evaluator = Jsonata(expression)
+    evaluator.register_lambda("parse", json.loads)
+    return evaluator
 
 
 def _bound(value: Any) -> Any:

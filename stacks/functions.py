@@ -115,7 +115,13 @@ class Functions(Construct):
         return function
 
     def _concurrency(self, spec: FunctionSpec) -> int | None:
-        """So many for each source that may be read; the others share what the account has."""
+        """So many for each source that may be read; the others share what the account has.
+
+        Lambda refuses a reservation that leaves too little unreserved (100 ordinarily, and 10 where
+        10 is the quota, as in a new account), and the whole stack is rolled back.
+        """
+        if not self._settings.reserve_concurrency:
+            return None
         if spec.alone:
             return 1
         readable = sum(bool(source.secret_arn) for source in self._settings.sources)

@@ -118,7 +118,7 @@ class QuarantineNetwork(Construct):
             self._endpoints.add_ingress_rule(self.verifier, apis, "the verifier")
         # S3's gateway endpoint answers on S3's public addresses, whose prefix list has no name
         # that is the same everywhere; isolated subnets have no other way out.
-        self.verifier.add_egress_rule(aws_ec2.Peer.any_ipv4(), apis, "S3 and AWS's APIs")
+        self.verifier.add_egress_rule(aws_ec2.Peer.any_ipv4(), apis, "S3 and the APIs of AWS")
 
     def _open_ways_to_databases(self) -> None:
         """To sources for baselines, to targets for loads; one rule where a group is both."""
@@ -163,18 +163,25 @@ class QuarantineNetwork(Construct):
             db_parameter_group_name=f"{self._settings.prefix}-quarantine-{major}",
             family=f"postgres{major}",
             description="RDS Time Machine: a copy that starts none of the jobs it brought along",
-            parameters=quarantine_parameters(major),
+            parameters=quarantine_parameters(
+                major, event_triggers_off=self._settings.event_triggers_off
+            ),
             tags=[CfnTag(key="time-machine:stack", value=self._settings.stack)],
         )
         return str(group.ref)
 
 
-def quarantine_parameters(major: int) -> dict[str, str]:
+def quarantine_parameters(major: int, *, event_triggers_off: bool = True) -> dict[str, str]:
     """What keeps a copy of a major version quiet.
 
     A restored copy wakes up with the source's jobs: a preloaded job runner starts its schedules,
     a subscription's worker can steal the source's slot, an event trigger runs on a login. And it
     can't start at all where it may hold fewer prepared transactions than the snapshot has.
+
+    Args:
+        event_triggers_off: False where RDS refuses the parameter ``event_triggers``: CloudFormation
+            compares a group with ``DescribeDBParameters``, and "Invalid / Unmodifiable /
+            Unsupported DB Parameter" rolls the whole stack back.
     """
     parameters = {
         "max_logical_replication_workers": "0",
@@ -182,6 +189,6 @@ def quarantine_parameters(major: int) -> dict[str, str]:
         "rds.force_ssl": "1",
         "shared_preload_libraries": "pg_stat_statements",
     }
-    if major >= EVENT_TRIGGERS_CAN_BE_OFF_FROM:
+    if event_triggers_off and major >= EVENT_TRIGGERS_CAN_BE_OFF_FROM:
         parameters["event_triggers"] = "0"
     return parameters

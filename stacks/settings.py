@@ -116,6 +116,7 @@ class DeploymentSettings:
     network: Network
     load: LoadSettings
     postgres_majors: tuple[int, ...]
+    event_triggers_off: bool
     copy_instance_class: str
     baseline_connections: int
     baseline_mib_per_second: int
@@ -123,6 +124,7 @@ class DeploymentSettings:
     deadline_minutes: int
     teardown_minutes: int
     sweep_minutes: int
+    reserve_concurrency: bool
     notify_emails: tuple[str, ...]
     passed_within_hours: int
     snapshots_alarm: int

@@ -1,5 +1,6 @@
 """One way to talk to AWS: a client with bounded time-outs, and errors in the workflow's words."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -27,11 +28,16 @@ _ERRORS: dict[str, type[errors.TimeMachineError]] = {
     "RequestThrottled": errors.Throttled,
     "TooManyRequestsException": errors.Throttled,
     "SlowDown": errors.Throttled,
+    "KMSThrottling": errors.Throttled,
+    "KmsThrottlingException": errors.Throttled,
     "ServiceUnavailable": errors.ServiceUnavailable,
     "ServiceUnavailableException": errors.ServiceUnavailable,
     "InternalFailure": errors.ServiceUnavailable,
     "InternalError": errors.ServiceUnavailable,
     "InternalServiceError": errors.ServiceUnavailable,
+    "InternalServerError": errors.ServiceUnavailable,
+    "InternalServerException": errors.ServiceUnavailable,
+    "OperationAborted": errors.ServiceUnavailable,
     "RequestTimeout": errors.ServiceUnavailable,
     "RequestTimeoutException": errors.ServiceUnavailable,
     "ConditionalRequestConflict": errors.ServiceUnavailable,
@@ -39,10 +45,16 @@ _ERRORS: dict[str, type[errors.TimeMachineError]] = {
     "InvalidDBSnapshotState": errors.ResourceBusy,
     "InstanceQuotaExceeded": errors.QuotaExceeded,
     "StorageQuotaExceeded": errors.QuotaExceeded,
+    "SnapshotQuotaExceeded": errors.QuotaExceeded,
+    "DBInstanceAutomatedBackupQuotaExceeded": errors.QuotaExceeded,
     "InsufficientDBInstanceCapacity": errors.InsufficientCapacity,
+    "ProvisionedIopsNotAvailableInAZ": errors.InsufficientCapacity,
     "AccessDenied": errors.AccessDenied,
     "AccessDeniedException": errors.AccessDenied,
     "UnauthorizedOperation": errors.AccessDenied,
+    "AuthorizationError": errors.AccessDenied,
+    "KMSAccessDenied": errors.AccessDenied,
+    "KmsAccessDeniedException": errors.AccessDenied,
     "DBInstanceNotFound": errors.NotFound,
     "DBSnapshotNotFound": errors.NotFound,
     "NoSuchKey": errors.NotFound,
@@ -52,6 +64,15 @@ _ERRORS: dict[str, type[errors.TimeMachineError]] = {
     "DBInstanceAlreadyExists": errors.NameTaken,
     "DBSnapshotAlreadyExists": errors.NameTaken,
 }
+"""By the code that the API's model gives an error (``SnapshotQuotaExceeded``), which is not always
+the name of its shape (``SnapshotQuotaExceededFault``); "Fault" at a code's end does not count."""
+
+MESSAGE_LENGTH = 600
+"""Of AWS's own message: room for a denial, which names principal, action, resource and policy."""
+
+SERVER_ERROR = 500
+
+_ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b")
 
 
 @cache
@@ -65,14 +86,35 @@ def client(service: str, attempts: int = QUICK) -> Any:
 def errors_in_our_words(doing: str) -> Iterator[None]:
     """Turn botocore's errors into ours, by error code, never by the text of a message.
 
+    AWS's message is kept: none of the services that are called here has seen a row of a table or
+    is sent a secret, so that none can quote one, and without it nobody can mend an AccessDenied.
+
     Args:
         doing: what was attempted, with the resource's name; the start of the message.
     """
     try:
         yield
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", "Unknown"))
-        kind = _ERRORS.get(code.removesuffix("Fault"), errors.RequestRefused)
-        raise kind(f"{doing}: AWS answered {code}") from None
+        told, said = f"{doing}: AWS answered {_code(error)}", _message(error)
+        raise _kind(error)(f"{told}: {said}" if said else told) from None
     except BotoCoreError as error:
         raise errors.ServiceUnavailable(f"{doing}: {type(error).__name__}") from None
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", "Unknown"))
+
+
+def _kind(error: ClientError) -> type[errors.TimeMachineError]:
+    found = _ERRORS.get(_code(error).removesuffix("Fault"))
+    if found is not None:
+        return found
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
+    return errors.ServiceUnavailable if status >= SERVER_ERROR else errors.RequestRefused
+
+
+def _message(error: ClientError) -> str:
+    """In one line, cut, and without the id of an access key."""
+    text = " ".join(str(error.response.get("Error", {}).get("Message") or "").split())
+    text = _ACCESS_KEY.sub("(an access key)", text)
+    return text if len(text) <= MESSAGE_LENGTH else f"{text[:MESSAGE_LENGTH]}…"

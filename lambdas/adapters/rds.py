@@ -12,6 +12,9 @@ from lambdas.errors import NameTaken, NotFound, RequestRefused
 
 Tags = Mapping[str, str]
 
+_TYPES = {"rds": "automated", "awsbackup": "awsbackup"}
+"""The type of a snapshot by how its name begins; nobody else can give such a name."""
+
 
 @dataclass(frozen=True)
 class RestoreTarget:
@@ -22,6 +25,17 @@ class RestoreTarget:
     security_group_ids: Sequence[str]
     parameter_group: str
     storage_type: str = ""
+    iops: int = 0
+    storage_throughput: int = 0
+
+    def storage(self) -> dict[str, Any]:
+        """The parameters of the call; what is left out is the backup's."""
+        wish = {
+            "StorageType": self.storage_type,
+            "Iops": self.iops,
+            "StorageThroughput": self.storage_throughput,
+        }
+        return {name: value for name, value in wish.items() if value}
 
 
 class Rds:
@@ -54,7 +68,9 @@ class Rds:
         """The ``DBSnapshot``, or None when RDS does not know it."""
         with errors_in_our_words(f"describing the snapshot {snapshot_id}"):
             try:
-                answer = self._client.describe_db_snapshots(DBSnapshotIdentifier=snapshot_id)
+                answer = self._client.describe_db_snapshots(
+                    DBSnapshotIdentifier=snapshot_id, **_type_of(snapshot_id)
+                )
             except self._client.exceptions.DBSnapshotNotFoundFault:
                 return None
         return dict(answer["DBSnapshots"][0])
@@ -126,9 +142,6 @@ class Rds:
         """
         if copy_id.lower() == owner.source.lower():
             raise NameTaken(f"refused to restore over the source {owner.source}")
-        options: dict[str, Any] = (
-            {"StorageType": target.storage_type} if target.storage_type else {}
-        )
         try:
             with errors_in_our_words(f"restoring {snapshot_id} into {copy_id}"):
                 answer = self._client.restore_db_instance_from_db_snapshot(
@@ -145,7 +158,7 @@ class Rds:
                     CopyTagsToSnapshot=False,
                     BackupRetentionPeriod=0,
                     Tags=_tag_list(tags),
-                    **options,
+                    **target.storage(),
                 )
                 return dict(answer["DBInstance"])
         except NameTaken:
@@ -213,6 +226,16 @@ class Rds:
                 )
         except NotFound:
             return
+
+
+def _type_of(snapshot_id: str) -> dict[str, str]:
+    """RDS wants the type named of a snapshot that is not manual, and such a name tells it.
+
+    DescribeDBSnapshots: "If this identifier is for an automated snapshot, the SnapshotType
+    parameter must also be specified"; those of AWS Backup are no answer without it either.
+    """
+    start, colon, _ = snapshot_id.partition(":")
+    return {"SnapshotType": _TYPES[start]} if colon and start in _TYPES else {}
 
 
 def _tag_list(tags: Tags) -> list[Any]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.domain import naming, ownership
+from lambdas.domain.copy_storage import storage_of_copy
 from lambdas.domain.ownership import Owner
 from lambdas.domain.request import MODE_SNAPSHOT, Request, effective_baseline
 from lambdas.settings import Settings
@@ -120,7 +121,7 @@ def decide(
         ),
         keep_hours=request.keep_hours,
         tags=dict(request.tags),
-        target=_target(request, instance, settings, engine_version),
+        target=_target(request, instance, snapshot or instance, settings),
         engine_version=engine_version,
     )
 
@@ -164,9 +165,9 @@ def _text(time: datetime) -> str:
 
 
 def _target(
-    request: Request, instance: Mapping[str, Any], settings: Settings, engine_version: str
+    request: Request, instance: Mapping[str, Any], backup: Mapping[str, Any], settings: Settings
 ) -> dict[str, Any]:
-    wish = request.restore
+    wish, engine_version = request.restore, backup["EngineVersion"]
     instance_class = settings.copy_instance_class or instance["DBInstanceClass"]
     return {
         "instance_class": wish.get("instance_class", instance_class),
@@ -175,5 +176,5 @@ def _target(
             wish.get("security_group_ids", settings.copy_security_group_ids)
         ),
         "parameter_group": wish.get("parameter_group", settings.parameter_group(engine_version)),
-        "storage_type": wish.get("storage_type", ""),
+        **storage_of_copy(wish.get("storage_type", ""), backup),
     }

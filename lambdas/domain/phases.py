@@ -33,6 +33,11 @@ HALTED = frozenset({"stopped", "stopping", "deleting", "delete-precheck"})
 
 DELETING = frozenset({"deleting", "delete-precheck"})
 
+PARAMETERS_SECONDS = 900
+"""How long a usable copy is given to be in sync with its parameter group."""
+
+_NOT_YET = frozenset({"applying", "pending-reboot"})
+
 GOAL_RESTORED = "restored"
 GOAL_SECURED = "secured"
 
@@ -86,6 +91,37 @@ def look_at_instance(instance: Mapping[str, Any], goal: str) -> Look:
     if secret != "active":
         return Look(Phase.WAIT, f"{status}, its secret is {secret}")
     return Look(Phase.READY, f"{status}, its secret is active")
+
+
+def look_at_parameters(instance: Mapping[str, Any], group: str, elapsed_seconds: float) -> Look:
+    """Whether the copy runs with its quarantine's parameters: else the source's jobs may be awake.
+
+    ``ParameterApplyStatus`` is one of ``in-sync``, ``applying``, ``pending-reboot``,
+    ``pending-database-upgrade`` and ``failed-to-apply`` (RDS API, DBParameterGroupStatus).
+
+    Args:
+        group: the name of the parameter group that the copy was restored with.
+        elapsed_seconds: since the copy was first usable.
+    """
+    found = {it["DBParameterGroupName"]: it for it in instance.get("DBParameterGroups", [])}
+    if group not in found:
+        others = ", ".join(found) or "none"
+        return Look(
+            Phase.FAILED,
+            f"the copy has not the parameter group {group} but {others}, so its quarantine does not"
+            " hold; has somebody modified the copy? Drill again",
+        )
+    status = found[group].get("ParameterApplyStatus", "unknown")
+    if status == "in-sync":
+        return Look(Phase.READY, status)
+    if status in _NOT_YET and elapsed_seconds < PARAMETERS_SECONDS:
+        return Look(Phase.WAIT, f"its parameter group {group} is {status}")
+    return Look(
+        Phase.FAILED,
+        f"the parameter group {group} of the copy is {status}, so its quarantine does not hold, and"
+        " nothing was read; see that nobody changes the group while a drill runs and that RDS takes"
+        " its values (runbook, The quarantine's parameters), then drill again",
+    )
 
 
 def look_at_deletion(instance: Mapping[str, Any] | None) -> Look:

@@ -33,6 +33,8 @@ RECOVERY_LATEST = "latest"
 
 _WHOLE = 'the input must be a JSON object such as {"db_instance_id": "my-database"}'
 
+_REPLICA_OF = ("ReadReplicaSourceDBInstanceIdentifier", "ReadReplicaSourceDBClusterIdentifier")
+
 _NO_NEW_SNAPSHOT = frozenset({"stopped", "stopping", "deleting", "failed", "restore-error"})
 
 
@@ -148,6 +150,13 @@ def source_faults(request: Request, instance: Mapping[str, Any] | None) -> list[
             f"db_instance_id: {request.source} runs {instance['Engine']}; "
             "only RDS for PostgreSQL (engine postgres) can be drilled"
         )
+    elif instance.get("DBClusterIdentifier"):
+        # Its engine is postgres too, and CreateDBSnapshot answers InvalidDBInstanceState.
+        faults.append(
+            f"db_instance_id: {request.source} is a member of the Multi-AZ DB cluster "
+            f"{instance['DBClusterIdentifier']}, and RDS takes snapshots of the whole cluster only,"
+            " which a drill can't restore; name an instance that is in no cluster"
+        )
     tags = {tag["Key"]: tag.get("Value", "") for tag in instance.get("TagList", [])}
     if tags.get(ownership.ROLE) == ownership.ROLE_COPY:
         faults.append(f"db_instance_id: {request.source} is itself the copy of a drill")
@@ -158,6 +167,22 @@ def source_faults(request: Request, instance: Mapping[str, Any] | None) -> list[
             'start it, or name an existing recovery_point such as {"latest": "any"}'
         )
     return faults
+
+
+def replica_faults(
+    request: Request, instance: Mapping[str, Any] | None, source_secrets: Mapping[str, str]
+) -> list[str]:
+    """A baseline asks where the source's WAL ends, and a server in recovery refuses to say."""
+    if instance is None or effective_baseline(request, source_secrets) == BASELINE_NONE:
+        return []
+    origin = next((instance[name] for name in _REPLICA_OF if instance.get(name)), "")
+    if not origin:
+        return []
+    return [
+        f"baseline: {request.source} is a read replica of {origin}, and PostgreSQL tells the end of"
+        " its WAL only where it is written; give the baseline none, or drill the instance that it"
+        " replicates"
+    ]
 
 
 def snapshot_faults(request: Request, snapshot: Mapping[str, Any] | None) -> list[str]:

@@ -7,6 +7,7 @@ from lambdas.adapters.evidence import Evidence
 from lambdas.adapters.rds import Rds
 from lambdas.domain import bounds, documents, notice
 from lambdas.domain import request as requests
+from lambdas.domain.copy_storage import storage_faults
 from lambdas.domain.drill import Drill, decide, execution_from, target_faults, to_document
 from lambdas.observability import Event, logged
 from lambdas.settings import Settings, from_environment
@@ -54,12 +55,15 @@ def _plan(event: Event, settings: Settings, rds: Rds) -> tuple[Drill | None, lis
     instance = rds.find_instance(request.source)
     faults += bounds.source_faults(request, settings)
     faults += requests.baseline_faults(request, settings.source_secrets)
+    faults += requests.replica_faults(request, instance, settings.source_secrets)
     faults += requests.source_faults(request, instance)
     snapshot = _existing_snapshot(request, rds, settings)
     if not request.takes_snapshot and (snapshot is None or instance is not None):
         faults += _snapshot_faults(request, snapshot, settings)
     if instance is not None:
-        faults += target_faults(request, settings, (snapshot or instance)["EngineVersion"])
+        backup = snapshot or instance
+        faults += target_faults(request, settings, backup["EngineVersion"])
+        faults += storage_faults(request.restore.get("storage_type", ""), backup)
     if faults or instance is None:
         return None, faults
     return decide(request, instance, snapshot, settings, execution_from(event)), []

@@ -13,11 +13,19 @@ from lambdas.domain import documents
 from lambdas.domain.capacity import concurrent_batches
 from lambdas.domain.drill import drill_from
 from lambdas.domain.units import batches, to_document
+from lambdas.errors import DatabaseUnreachable
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 from lambdas.verification.batch import plan_units
 from lambdas.verification.readings import readings_of
 from lambdas.verification.survey import survey_copy
+
+_NO_LOGIN = (
+    "does the copy's security group let in the verifier's? Has the source's master user the role"
+    " rds_iam? Then no password opens the copy, since IAM authentication wins over it: revoke that"
+    " role from the master user on the source, and drill again"
+)
+"""RDS user guide, "IAM database authentication": whether a role has it, the API does not tell."""
 
 
 @logged("PlanVerification")
@@ -32,7 +40,10 @@ def handler(event: Event, context: Any) -> Any:
 
         seconds = partial(seconds_left, context)
         connect = copy_sessions(address, settings, seconds=seconds, read_only=False)
-        databases, block_bytes = survey_copy(connect)
+        try:
+            databases, block_bytes = survey_copy(connect)
+        except DatabaseUnreachable as error:
+            raise DatabaseUnreachable(f"{error}; {_NO_LOGIN}", lost=error.lost) from None
         survey = Survey(
             databases=databases,
             baseline=drill.baseline,

@@ -2,13 +2,15 @@
 
 from stacks.permissions.names import Grant, Names
 
-_MAKE = ("ec2:CreateNetworkInterface",)
-_KEEP = (
+_NETWORK = (
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
     "ec2:DeleteNetworkInterface",
     "ec2:AssignPrivateIpAddresses",
     "ec2:UnassignPrivateIpAddresses",
 )
-_LOOK = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
+"""Those of AWS's own policy for it, ``AWSLambdaVPCAccessExecutionRole``."""
 
 
 def log(names: Names, function: str) -> Grant:
@@ -32,30 +34,25 @@ def trace() -> Grant:
 
 
 def join_network(names: Names) -> list[Grant]:
-    """What Lambda does with the role to reach the VPC, and what the code is denied all the same."""
-    interface = names.arn("ec2", "network-interface/*")
+    """What Lambda does with the role to reach the VPC, and what the code is denied all the same.
+
+    When a function is put into a VPC, Lambda asks IAM whether its role may do each of these without
+    naming any resource. A role that has them on ``network-interface/*`` alone is refused there
+    ("The provided execution role does not have permissions to call DeleteNetworkInterface on EC2"),
+    and the stack is rolled back. The denial is that of the Lambda developer guide ("Giving Lambda
+    functions access to resources in an Amazon VPC").
+    """
     return [
         Grant(
             "LetLambdaJoinNetwork",
-            _MAKE,
-            (interface, names.arn("ec2", "subnet/*"), names.arn("ec2", "security-group/*")),
-            "Lambda makes the interface with the function's role; its configuration says where",
-        ),
-        Grant(
-            "LetLambdaKeepInterface",
-            _KEEP,
-            (interface,),
-            "likewise; Lambda wants every id allowed, since it knows none beforehand",
-        ),
-        Grant(
-            "LetLambdaLookAtNetwork",
-            _LOOK,
+            _NETWORK,
             ("*",),
-            "likewise; EC2 knows no resources for its Describe actions",
+            "Lambda makes and keeps the interface with the function's role, and asks for these on"
+            " everything before it takes the function; its configuration says where",
         ),
         Grant(
             "NotFromCode",
-            (*_MAKE, *_KEEP, *_LOOK),
+            _NETWORK,
             ("*",),
             "lambda:SourceFunctionArn is set on calls that code makes, not on Lambda's own",
             {"ArnLike": {"lambda:SourceFunctionArn": names.arn("lambda", "function:*")}},

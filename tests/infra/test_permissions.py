@@ -62,6 +62,15 @@ WITHOUT_RESOURCES = {
 }
 """What is allowed on ``*``: each of them because AWS knows no resources for it."""
 
+ASKED_FOR_WITHOUT_RESOURCES = {
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+}
+"""AWS knows resources for these, and Lambda asks for them on ``*`` when it makes a function in a
+VPC: with anything less the function is refused ("does not have permissions to call …")."""
+
 WRITERS = (
     "CreateSnapshot",
     "TagSnapshot",
@@ -229,16 +238,33 @@ def test_everything_is_bounded_to_resources_where_aws_knows_any(
 ) -> None:
     for action, resource, _ in allowed(role):
         assert "*" not in action
-        if resource == "*":
+        if resource == "*" and action not in ASKED_FOR_WITHOUT_RESOURCES:
             assert action in WITHOUT_RESOURCES
             assert simulator.resource_types(action) == ()
         else:
             assert simulator.resource_types(action)
 
 
+@pytest.mark.parametrize("role", FUNCTIONS)
+def test_lambda_finds_what_it_asks_for_when_it_makes_a_function(role: str) -> None:
+    """In a VPC its network actions, on everything and without a condition; elsewhere none."""
+    asked = {*ASKED_FOR_WITHOUT_RESOURCES, "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"}
+    found = {
+        action
+        for action, resource, entry in allowed(role)
+        if action.startswith("ec2:") and resource == "*" and "Condition" not in entry
+    }
+    assert found == (asked if role in IN_VPC else set())
+    denied = [entry for entry in statements(role, NAMES) if entry["Sid"] == "NotFromCode"]
+    assert len(denied) == (role in IN_VPC)
+    for entry in denied:
+        assert entry["Effect"] == "Deny"
+        assert set(entry["Action"]) == asked
+
+
 def test_the_list_of_what_has_no_resources_is_not_longer_than_it_must_be() -> None:
     used = {action for role in ROLES for action, resource, _ in allowed(role) if resource == "*"}
-    assert used == WITHOUT_RESOURCES
+    assert used == WITHOUT_RESOURCES | ASKED_FOR_WITHOUT_RESOURCES
 
 
 @pytest.mark.parametrize("role", ROLES)

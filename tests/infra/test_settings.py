@@ -115,6 +115,8 @@ BAD: list[tuple[str, Any]] = [
     ("postgres_majors", [13]),
     ("postgres_majors", [16, 16]),
     ("postgres_majors", [19]),
+    ("event_triggers_off", "no"),
+    ("reserve_concurrency", 1),
     ("copy_instance_class", "m7g.large"),
     ("baseline_connections", 0),
     ("baseline_connections", 17),

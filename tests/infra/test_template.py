@@ -1,6 +1,7 @@
 """The template passes the judges of the trade, whatever the settings."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -60,8 +61,37 @@ DEPLOYMENTS: dict[str, Mapping[str, Any]] = {
             ],
         },
     },
+    "small-account": {
+        "sources": [READ],
+        "network": GIVEN,
+        "postgres_majors": [16, 17, 18],
+        "event_triggers_off": False,
+        "reserve_concurrency": False,
+    },
+    "longest": {
+        "prefix": "a" * 12,
+        "sources": [
+            {**READ, "db_instance_id": "s" * 63},
+            {"db_instance_id": "T" * 63, "port": 65535},
+        ],
+        "nightly": [
+            night(
+                sources=["s" * 63, "t" * 63],
+                cron="59 23 ? * MON-FRI *",
+                time_zone="America/Argentina/ComodRivadavia",
+                input={"deadline_minutes": 15, "recovery_point": {"latest": "any"}},
+            )
+        ],
+        "network": GIVEN,
+        "load": LOAD,
+        "notify_emails": ["the.people+of.the.database@an-organisation.example.org"],
+        "postgres_majors": [14, 15, 16, 17, 18],
+        "sweep_minutes": 1440,
+        "passed_within_hours": 168,
+    },
     "many": {
         "prefix": "x",
+        "postgres_majors": [14, 15, 16, 17, 18],
         "sources": [{"db_instance_id": f"db{n}"} for n in range(40)],
         "nightly": [night(sources=[f"db{n}" for n in range(40)])],
         "retention_days": 1,
@@ -71,6 +101,8 @@ DEPLOYMENTS: dict[str, Mapping[str, Any]] = {
 }
 
 THOROUGH = pytest.mark.thorough
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 MACHINE = "AWS::StepFunctions::StateMachine"
 
@@ -367,7 +399,8 @@ def test_copies_have_one_way_in_and_none_out(any_template: Template) -> None:
     assert not [way for way in out if way["GroupId"] == {"Fn::GetAtt": [copies, "GroupId"]}]
 
 
-def test_each_major_version_has_its_quiet_parameter_group(template: Template) -> None:
+def test_each_major_version_in_use_has_its_quiet_parameter_group(synthesised: Synthesised) -> None:
+    template = synthesised("many", DEPLOYMENTS["many"])
     groups = of_type(template, "AWS::RDS::DBParameterGroup").values()
     assert sorted(group["Family"] for group in groups) == [f"postgres{n}" for n in range(14, 19)]
     for group in groups:
@@ -377,6 +410,22 @@ def test_each_major_version_has_its_quiet_parameter_group(template: Template) ->
         assert "cron" not in quiet["shared_preload_libraries"]
         major = int(group["Family"].removeprefix("postgres"))
         assert ("event_triggers" in quiet) == (major >= 17)
+
+
+def test_no_group_is_made_by_default_that_rds_may_refuse(template: Template) -> None:
+    """Nobody has said that RDS lets event_triggers be set, and one refusal rolls all back."""
+    groups = of_type(template, "AWS::RDS::DBParameterGroup").values()
+    assert groups
+    assert not [group for group in groups if "event_triggers" in group["Parameters"]]
+
+
+def test_what_an_account_may_refuse_can_be_left_out(synthesised: Synthesised) -> None:
+    template = synthesised("small-account", DEPLOYMENTS["small-account"])
+    groups = of_type(template, "AWS::RDS::DBParameterGroup").values()
+    assert {"postgres17", "postgres18"} <= {group["Family"] for group in groups}
+    assert not [group for group in groups if "event_triggers" in group["Parameters"]]
+    functions = of_type(template, "AWS::Lambda::Function").values()
+    assert not [f for f in functions if "ReservedConcurrentExecutions" in f]
 
 
 def test_each_scheduled_source_has_its_night_and_its_dead_mans_switch(
@@ -526,13 +575,17 @@ def test_synth_asks_nobody_anything(tmp_path: Path) -> None:
     assert (tmp_path / "tm-time-machine.template.json").exists()
 
 
-def synth(tmp_path: Path, *arguments: str, **handed: Any) -> str:
+def synth(tmp_path: Path, *arguments: str, said: str = "", **handed: Any) -> str:
     """What ``app.py`` writes when the CLI hands it this context; the stack's name."""
     handed = {**CDK, **handed, **UNBUNDLED}
     done = subprocess.run(
         [sys.executable, "app.py", *arguments],
         cwd=ROOT,
-        env={"CDK_OUTDIR": str(tmp_path), "CDK_CONTEXT_JSON": json.dumps(handed)},
+        env={
+            "CDK_OUTDIR": str(tmp_path),
+            "CDK_CONTEXT_JSON": json.dumps(handed),
+            "CDK_ARGS": said,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -551,6 +604,44 @@ def test_a_file_of_settings_takes_the_place_of_those_in_cdk_json(tmp_path: Path)
     assert "orders" in template
     assert "shop-production" not in template
     assert synth(tmp_path / "said", "--context", str(file), prefix="zz") == "zz"
+
+
+@pytest.mark.parametrize(
+    ("said", "prefix"),
+    [
+        ("-c prefix=tm", "tm"),
+        ("--context prefix=tm", "tm"),
+        ("--context=prefix=tm --require-approval never", "tm"),
+        ("-cprefix=tm", "tm"),
+        ("--profile acme -c 'prefix=tm' -c \"retention_days=7\"", "tm"),
+        ("-c prefix=zz -c prefix=tm", "tm"),
+        ("--require-approval never", "acme"),
+        ("", "acme"),
+    ],
+)
+def test_what_was_said_holds_even_where_cdk_json_says_the_same(
+    tmp_path: Path, said: str, prefix: str
+) -> None:
+    """Else a deployment or a removal would meet another stack than the one that was meant."""
+    file = tmp_path / "mine.json"
+    file.write_text('{"prefix": "acme", "sources": [{"db_instance_id": "orders"}]}', "utf-8")
+    assert synth(tmp_path / "out", "--context", str(file), said=said) == prefix
+
+
+def test_the_makefile_hands_over_what_was_said(tmp_path: Path) -> None:
+    for target in ("deploy", "destroy", "bootstrap", "synth"):
+        (recipe,) = re.findall(rf"^{target}:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+        assert "app.py" in recipe
+    file = tmp_path / "Makefile"
+    file.write_text(f'{MAKEFILE}\nsaid:\n\t@echo "$$CDK_ARGS"\n', encoding="utf-8")
+    done = subprocess.run(
+        ["make", "-s", "-f", str(file), "said", "ARGS=-c 'prefix=tm'"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "-c 'prefix=tm'\n"
 
 
 def test_a_bad_setting_ends_the_command_with_one_line(tmp_path: Path) -> None:

@@ -141,4 +141,5 @@ def test_a_refusal_of_aws_is_told_in_one_line(
     finally:
         enter_function("")
     told = capsys.readouterr().err
-    assert told.strip() == "listing the snapshots of every source: AWS answered ExpiredToken"
+    said = "listing the snapshots of every source: AWS answered ExpiredToken: scripted fault"
+    assert told.strip() == said

@@ -7,9 +7,11 @@ import pytest
 from lambdas.domain.phases import (
     GOAL_RESTORED,
     GOAL_SECURED,
+    PARAMETERS_SECONDS,
     Phase,
     look_at_deletion,
     look_at_instance,
+    look_at_parameters,
     look_at_snapshot,
 )
 
@@ -127,3 +129,44 @@ def test_a_copy_that_is_still_there_is_asked_to_go_again(status: str) -> None:
     look = look_at_deletion(_instance(status))
     assert look.phase is Phase.AGAIN
     assert status in look.detail
+
+
+def _with_group(status: str, name: str = "tm-quarantine-16") -> dict[str, Any]:
+    groups = [{"DBParameterGroupName": name, "ParameterApplyStatus": status}]
+    return {"DBInstanceStatus": "available", "DBParameterGroups": groups}
+
+
+def test_a_copy_that_runs_with_its_parameters_is_ready() -> None:
+    assert look_at_parameters(_with_group("in-sync"), "tm-quarantine-16", 0).phase is Phase.READY
+
+
+@pytest.mark.parametrize("status", ["applying", "pending-reboot"])
+def test_parameters_are_waited_for_and_not_for_ever(status: str) -> None:
+    at_first = look_at_parameters(_with_group(status), "tm-quarantine-16", PARAMETERS_SECONDS - 1)
+    assert at_first.phase is Phase.WAIT
+    assert status in at_first.detail
+    at_last = look_at_parameters(_with_group(status), "tm-quarantine-16", PARAMETERS_SECONDS)
+    assert at_last.phase is Phase.FAILED
+    for told in ("tm-quarantine-16", status, "nothing was read", "drill again"):
+        assert told in at_last.detail
+
+
+@pytest.mark.parametrize("status", ["failed-to-apply", "pending-database-upgrade", "new-word"])
+def test_parameters_that_waiting_does_not_apply_end_the_drill(status: str) -> None:
+    look = look_at_parameters(_with_group(status), "tm-quarantine-16", 0)
+    assert look.phase is Phase.FAILED
+    assert status in look.detail
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [
+        _with_group("in-sync", "default.postgres16"),
+        {"DBInstanceStatus": "available", "DBParameterGroups": []},
+        {"DBInstanceStatus": "available"},
+    ],
+)
+def test_a_copy_with_another_group_is_not_read(instance: dict[str, Any]) -> None:
+    look = look_at_parameters(instance, "tm-quarantine-16", 0)
+    assert look.phase is Phase.FAILED
+    assert "tm-quarantine-16" in look.detail

@@ -382,6 +382,51 @@ def test_a_busy_source_is_no_fault(status: str) -> None:
     assert requests.source_faults(_request(), _instance(DBInstanceStatus=status)) == []
 
 
+@pytest.mark.parametrize("mode", [{}, {"recovery_point": {"latest": "any"}}, {"mode": "snapshot"}])
+def test_a_member_of_a_cluster_is_refused_with_the_cluster_named(mode: dict[str, Any]) -> None:
+    """Its engine is postgres, as that of an instance which stands alone."""
+    instance = _instance(DBClusterIdentifier="three-zones")
+    (fault,) = requests.source_faults(_request(**mode), instance)
+    assert fault.startswith("db_instance_id: orders is a member of the Multi-AZ DB cluster")
+    assert "three-zones" in fault
+    assert "name an instance that is in no cluster" in fault
+
+
+REPLICAS = [
+    {"ReadReplicaSourceDBInstanceIdentifier": "writer"},
+    {"ReadReplicaSourceDBInstanceIdentifier": "arn:aws:rds:eu-west-1:123456789012:db:writer"},
+    {"ReadReplicaSourceDBClusterIdentifier": "writer"},
+]
+
+
+@pytest.mark.parametrize("of", REPLICAS)
+@pytest.mark.parametrize("fields", [{}, {"baseline": "catalog"}, {"baseline": "exact"}])
+def test_a_read_replica_has_no_baseline(of: dict[str, str], fields: dict[str, Any]) -> None:
+    (fault,) = requests.replica_faults(_request(**fields), _instance(**of), SECRETS)
+    assert fault.startswith("baseline: orders is a read replica of ")
+    assert "writer" in fault
+    assert "the baseline none" in fault
+
+
+@pytest.mark.parametrize("of", REPLICAS)
+def test_a_read_replica_is_drilled_without_one(of: dict[str, str]) -> None:
+    instance = _instance(**of)
+    for request, secrets in (
+        (_request(baseline="none"), SECRETS),
+        (_request(mode="snapshot"), SECRETS),
+        (_request(recovery_point={"latest": "any"}), SECRETS),
+        (_request(), {}),
+    ):
+        assert requests.source_faults(request, instance) == []
+        assert requests.replica_faults(request, instance, secrets) == []
+
+
+def test_an_instance_that_has_replicas_is_none() -> None:
+    instance = _instance(ReadReplicaDBInstanceIdentifiers=["replica"])
+    assert requests.replica_faults(_request(baseline="exact"), instance, SECRETS) == []
+    assert requests.replica_faults(_request(baseline="exact"), None, SECRETS) == []
+
+
 def test_all_that_is_wrong_with_a_source_is_told() -> None:
     instance = _instance(Engine="mysql", DBInstanceStatus="stopped")
     assert len(requests.source_faults(_request(), instance)) == 2
