@@ -18,7 +18,7 @@ ifeq (drill,$(MAKECMDGOALS))
 MAKEFLAGS += -q
 endif
 
-.PHONY: help setup drill run-drill load bench-load bench-tables bench-verify campaign synth build bootstrap deploy destroy snapshots test test-all lint lock certificates clean
+.PHONY: help setup drill run-drill load bench-load bench-tables bench-verify campaign synth build preflight bootstrap deploy destroy snapshots test test-all lint lock certificates clean
 
 help: ## list the targets
 	@echo 'RDS Time Machine: prove that an RDS for PostgreSQL database comes back.'; echo
@@ -49,9 +49,9 @@ help: ## list the targets
 	@echo '  WORKLOADS=<n>  besides, n generated workloads during the drill, on the first POSTGRES (0)'
 	@echo '  SEED=<number>  of every choice (1)'
 	@echo '  LIST=1         list the damages'
-	@echo; echo 'Options of make synth, bootstrap, deploy and destroy:'
+	@echo; echo 'Options of make synth, preflight, bootstrap, deploy and destroy:'
 	@echo '  CONTEXT=<file> a JSON file of settings, instead of those in cdk.json'
-	@echo '  ARGS=<options> more options of the CDK command line (deploy and destroy)'
+	@echo '  ARGS=<options> more options: --json, --policy (preflight); those of CDK (bootstrap, deploy, destroy)'
 	@echo; echo 'Options of make snapshots:'
 	@echo '  SOURCE=<name>  only those of one instance'
 	@echo '  ARGS=<options> --stack, --prefix, --json'
@@ -101,6 +101,9 @@ synth: $(VENV)/ready ## write the CloudFormation template into build/cdk.out; as
 
 build: $(VENV)/ready ## build the functions' asset and the layer into build/; print what they weigh
 	@$(RUN) -m ops.build build
+
+preflight: $(VENV)/ready ## ask the AWS account of the environment whether it can be deployed; it only reads
+	@$(RUN) -m ops.preflight $(SETTINGS) $(ARGS)
 
 bootstrap: $(VENV)/ready ## prepare the account and region of the environment for CDK, once
 	@$(RUN) -m ops.node install stacks/cli

@@ -25,7 +25,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     try:
-        context = _context(options.context, options.c)
+        context = context_of(options.context, options.c)
         application(context, Path(os.environ.get("CDK_OUTDIR", "build/cdk.out"))).synth()
     except BadSettings as error:
         print(error, file=sys.stderr)  # noqa: T201 -- for the person at the terminal
@@ -33,7 +33,7 @@ def main() -> int:
     return 0
 
 
-def _context(file: Path | None, pairs: list[str]) -> dict[str, Any]:
+def context_of(file: Path | None, pairs: list[str]) -> dict[str, Any]:
     """cdk.json's flags, the settings of the file or else of cdk.json, and what was said besides.
 
     ``python app.py`` alone reads no cdk.json, and the CLI hands all of it over, settings too: a

@@ -5,12 +5,9 @@ Exit status: 0 listed, 2 not (no credentials, no region, or AWS refused).
 
 import argparse
 import json
-import os
 import sys
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -20,6 +17,7 @@ from lambdas.adapters.aws import PATIENT
 from lambdas.adapters.inventory import Inventory
 from lambdas.domain.inventory import rows
 from lambdas.errors import TimeMachineError
+from ops.credentials import Unusable, usable_session
 
 UNUSABLE = 2
 PIPED_WIDTH = 160
@@ -27,18 +25,11 @@ PIPED_WIDTH = 160
 _COLOURS = {"PASSED": "green", "FAILED": "red", "INCONCLUSIVE": "yellow"}
 
 
-class Unusable(Exception):
-    """The account can't be asked; the message says what is missing."""
-
-
 def main(arguments: list[str] | None = None) -> int:
     """List as the command line says; return the exit status."""
     options = _options(arguments)
-    # The SDK for Python reads AWS_DEFAULT_REGION only; other tools, and so people, set AWS_REGION.
-    if os.environ.get("AWS_REGION"):
-        os.environ["AWS_DEFAULT_REGION"] = os.environ["AWS_REGION"]
     try:
-        _require_credentials()
+        usable_session()
         found = Inventory(PATIENT).snapshots(options.source.lower())
         ours = rows(found, stack=options.stack, prefix=options.prefix)
     except (Unusable, TimeMachineError) as error:
@@ -58,18 +49,6 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--stack", default="", help="only those of a deployment's stack")
     parser.add_argument("--json", action="store_true", help="a JSON array instead of a table")
     return parser.parse_args(arguments)
-
-
-def _require_credentials() -> None:
-    try:
-        session = boto3.Session()
-        known = session.get_credentials()
-    except BotoCoreError as error:
-        raise Unusable(f"AWS credentials: {error}") from error
-    if known is None:
-        raise Unusable("no AWS credentials: set AWS_PROFILE, or log in with aws sso login")
-    if session.region_name is None:
-        raise Unusable("no AWS region: set AWS_REGION to the deployment's")
 
 
 def _show(ours: list[dict[str, Any]]) -> None:

@@ -1,0 +1,98 @@
+"""Whether RDS offers the copy: engine version, class and storage, in the zones of the subnets."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from ops.preflight.account import Account, Facts, NotKnown
+from ops.preflight.answers import Answer, Question, blocked, ok, warning
+from ops.preflight.calls import Calls
+from ops.preflight.plan import Plan
+from ops.preflight.sources import instance
+from stacks.settings import Source
+
+_NO_LIMIT = 2**31
+_OTHER_CLASS = "set copy_instance_class to a class that RDS offers for that version here"
+
+
+def questions(plan: Plan) -> Iterator[Question]:
+    """One for each source and each class that its copies may have."""
+    for source in plan.settings.sources:
+        for asked in plan.classes_of(source):
+            subject = f"copy of {source.db_instance_id}" + (f" as {asked}" if asked else "")
+            yield Question(
+                subject,
+                partial(_ask, source=source, asked=asked, subnets=plan.settings.network.subnet_ids),
+                partial(judge, subject),
+            )
+
+
+def _ask(account: Account, source: Source, asked: str, subnets: tuple[str, ...]) -> Facts:
+    found = instance(account, source)
+    if found.get("Engine") != "postgres":
+        raise NotKnown(
+            f"not asked: {source.db_instance_id} is no RDS for PostgreSQL instance here",
+            "mend what is said of the source, then ask again",
+        )
+    wanted = asked or found["DBInstanceClass"]
+    offers = account.find(
+        Calls.OFFERS,
+        Engine="postgres",
+        EngineVersion=found["EngineVersion"],
+        DBInstanceClass=wanted,
+        Vpc=True,
+    )
+    listed = account.find(Calls.SUBNETS, SubnetIds=list(subnets)) if subnets else {}
+    return {
+        "Source": found,
+        "Class": wanted,
+        "Offers": offers.get("OrderableDBInstanceOptions", []),
+        "Zones": sorted({subnet["AvailabilityZone"] for subnet in listed.get("Subnets", [])}),
+    }
+
+
+def judge(subject: str, found: Facts) -> Iterator[Answer]:
+    """The copy has the source's version, storage and encryption, which are not asked for again."""
+    source, wanted = found["Source"], f"{found['Class']} with {found['Source']['EngineVersion']}"
+    offers = [offer for offer in found["Offers"] if _takes(offer, source)]
+    if not found["Offers"]:
+        yield blocked(subject, f"RDS offers no {wanted} in this region", _OTHER_CLASS)
+        return
+    if not offers:
+        yield blocked(
+            subject,
+            f"RDS offers {wanted}, but not with {source['AllocatedStorage']} GiB of"
+            f" {source['StorageType']}"
+            + (", encrypted" if source.get("StorageEncrypted") else "")
+            + ", which the copy takes over from the source",
+            _OTHER_CLASS,
+        )
+        return
+    yield _of_zones(subject, wanted, offers, found["Zones"])
+
+
+def _takes(offer: Facts, source: Facts) -> bool:
+    """An offer is for one kind of storage; what RDS leaves out it does not limit."""
+    least, most = offer.get("MinStorageSize", 0), offer.get("MaxStorageSize", _NO_LIMIT)
+    return (
+        offer.get("StorageType") == source["StorageType"]
+        and least <= source["AllocatedStorage"] <= most
+        and bool(offer.get("SupportsStorageEncryption", True) or not source.get("StorageEncrypted"))
+    )
+
+
+def _of_zones(subject: str, wanted: str, offers: list[Facts], zones: list[str]) -> Answer:
+    offered = {zone["Name"] for offer in offers for zone in offer.get("AvailabilityZones", [])}
+    missing = [zone for zone in zones if zone not in offered]
+    if not zones or not missing:
+        return ok(subject, f"RDS offers {wanted}")
+    if len(missing) == len(zones):
+        return blocked(
+            subject,
+            f"RDS offers {wanted} in none of the subnets' zones ({', '.join(zones)})",
+            f"{_OTHER_CLASS}, or give subnets in {', '.join(sorted(offered)) or 'other zones'}",
+        )
+    return warning(
+        subject,
+        f"RDS offers {wanted}, but not in {', '.join(missing)}",
+        "give subnets in other zones, or bear with InsufficientCapacity where RDS picks that zone",
+    )
