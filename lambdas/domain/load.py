@@ -340,5 +340,8 @@ def types_widened(plan: LoadPlan, loaded: Sequence[Mapping[str, Any] | None]) ->
         target = plan.targets[part.target]
         for name, why in (found or {}).get("widened", {}).items():
             column = f"{target.schema}.{target.table}.{name}"
-            told[column] = max(told.get(column, ""), why, key=len)  # the longer one has a line
+            # The widest type is what the column has; of two that tell it, one has a line.
+            told[column] = max(
+                told.get(column, ""), why, key=lambda it: (it[:4] == "text", len(it))
+            )
     return first_of([f"{column}: {why}" for column, why in told.items()])

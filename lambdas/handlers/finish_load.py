@@ -53,6 +53,7 @@ def handler(event: Event, context: Any) -> Any:
         rows=result["rows"],
         atomic=plan.atomic,
         columns_left_out=plan.columns_left_out,
+        types_widened=result["types_widened"],
     )
     return result
 

@@ -130,7 +130,7 @@ def create(session: Session, target: Target) -> None:
 
 
 def definition(target: Target) -> sql.Composable:
-    """The columns by the types that were told from the first rows."""
+    """The columns by the types that the rows looked at so far allow."""
     return sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind))
         for name, kind in target.definition

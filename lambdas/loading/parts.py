@@ -107,6 +107,7 @@ class _Copying:
     Attributes:
         target: with the types that are known to fit.
         told: of each column that has another type than was planned.
+        planned: the type of each column by its first rows.
     """
 
     session: Session
@@ -119,6 +120,11 @@ class _Copying:
     progress: Progress
     keep: Callable[[Rejects], None]
     told: dict[str, str] = field(default_factory=dict)
+    planned: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep the types as planned."""
+        self.planned = dict(self.target.definition)
 
     def staged(self) -> Staged:
         """Copy it in one transaction.
@@ -171,9 +177,9 @@ class _Copying:
             hidden.widen(self.session, self.load_id, self.target, kinds)
         self._take(kinds)
         for number, found in watch.widened.items():
-            self.told[names[number]] = (
-                f"{found.now}, not {found.before} as its first rows suggest: that would change or"
-                f" refuse the value in {self.part.location}, line {found.line}"
+            self.told[names[number]] += (
+                f": that would change or refuse the value in {self.part.location},"
+                f" line {found.line}"
             )
 
     def _look_at_types(self) -> None:
@@ -185,7 +191,7 @@ class _Copying:
         before = dict(self.target.definition)
         for name, kind in kinds.items():
             if kind != before[name]:
-                self.told[name] = f"{kind}, not {before[name]} as its first rows suggest"
+                self.told[name] = f"{kind}, not {self.planned[name]} as its first rows suggest"
         definition = tuple({**before, **kinds}.items())
         self.target = replace(self.target, definition=definition)
 

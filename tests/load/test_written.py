@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.load.conftest import Loads
+from tests.load.conftest import PART_MIB, Loads
 
 INFER: dict[str, Any] = {"create_table": "infer"}
 
@@ -154,3 +154,115 @@ def test_what_people_have_comes_back_as_it_was_written(loads: Loads, name: str, 
     assert isinstance(result, dict), result
     assert result["rows"] == head + len(PEOPLE_HAVE[name])
     assert as_written(loads, body)
+
+
+DEEP = 40_000
+"""Rows, of which those late ones are in other parts than the first rows."""
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["state machine", "steps"])
+def test_parts_side_by_side_agree_on_types_that_change_nothing(
+    loads: Loads, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """Several of them find values of their own that ask for another type."""
+    monkeypatch.setenv(PART_MIB, "0.2")
+    rows = [f"{n},{n},t,2024-01-01,true,{n}" for n in range(DEEP)]
+    rows[15_000] = "15000,07,t,2024-01-01,true,1.50"
+    rows[22_000] = "22000,7,yes,2024-01-01,true,7"
+    rows[30_000] = "30000,08,f,infinity,true,7"
+    rows[39_000] = "39000,8,f,2024-01-02,1,8.0"
+    body = "\n".join(["id,zip,flag,day,word,n", *rows, ""]).encode()
+    loads.put(body)
+    result = loads.load(**INFER) if whole else loads.step_through(**INFER)
+    assert result["rows"] == DEEP
+    assert kinds(loads) == ["bigint", "text", "text", "text", "text", "numeric"]
+    assert as_written(loads, body)
+    assert [told.split(":")[0].rpartition(".")[2] for told in sorted(result["types_widened"])] == [
+        "day",
+        "flag",
+        "n",
+        "word",
+        "zip",
+    ]
+    assert any("line 22002" in told for told in result["types_widened"])
+
+
+def test_objects_of_one_table_agree_on_types_that_change_nothing(loads: Loads) -> None:
+    bodies = [body_of(["1", value], 10_001) for value in ("2", "03", "4.50")]
+    for number, body in enumerate(bodies):
+        loads.put(body, f"in/{number}.csv")
+    result = loads.step_through(prefix="in/", **INFER)
+    assert "in/1.csv, line 10004" in str(result["types_widened"])
+    assert kinds(loads) == ["bigint", "text", "text"]
+    assert [v for (v,) in loads.sql("SELECT v FROM t WHERE v <> '1' ORDER BY v")] == [
+        "03",
+        "2",
+        "4.50",
+    ]
+
+
+def test_a_value_that_asks_for_another_type_is_no_bad_row(loads: Loads) -> None:
+    """Nothing is left out for it; a row with more fields is."""
+    body = body_of(["1", "02"], 10_001)
+    loads.put(body + b"1,2,3,4\n")
+    result = loads.step_through(**INFER, max_errors=1)
+    assert (result["rows"], result["rejected"]) == (10_003, 1)
+    assert as_written(loads, body)
+
+
+def test_a_value_that_asks_for_another_type_is_nowhere_told(loads: Loads) -> None:
+    loads.put(body_of(["1", "planted-4711"], 10_001))
+    ending = loads.run(**INFER)
+    assert ending.status == "SUCCEEDED", ending.cause
+    for place, text in loads.told(ending).items():
+        assert "planted-4711" not in text, place
+    assert "line 10004" in str(ending.output)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["7", "-12", "0", "123456789012345678"], "bigint"),
+        (["0.50", "-0.5", "100", "9" * 500], "numeric"),
+        (["2024-02-29", "0001-01-01", "9999-12-31"], "date"),
+        (["2024-02-29 23:59:59", "2024-01-01 00:00:00.000001"], "timestamp without time zone"),
+        (["2024-02-29 23:59:59+00", "2024-01-01 00:00:00.5+00"], "timestamp with time zone"),
+        (["t", "f"], "boolean"),
+        (["true", "false"], "boolean"),
+        (["6f1c3cbe-5a8e-4b7e-9a5c-0d3e1f2a4b5c"], "uuid"),
+    ],
+)
+def test_what_a_type_prints_as_it_is_written_has_the_type(
+    loads: Loads, values: list[str], kind: str
+) -> None:
+    body = body_of(values)
+    loads.put(body)
+    assert loads.step_through(**INFER)["types_widened"] == []
+    assert kinds(loads)[2] == kind
+    assert as_written(loads, body)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"delimiter": ";"},
+        {"encoding": "utf-16"},
+        {"encoding": "utf-8-sig"},
+        {"encoding": "cp1252"},
+        {"delimiter": "\t", "quote": "'"},
+        {"delimiter": "|", "escape": "\\"},
+        {"null": "NULL"},
+    ],
+    ids=str,
+)
+def test_in_any_form_of_file_a_late_value_comes_back(loads: Loads, form: dict[str, str]) -> None:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter=form.get("delimiter", ","), lineterminator="\r\n")
+    rows = [[number, "ß", 5] for number in range(11_000)]
+    writer.writerows([["id", "note", "v"], *rows, [1, "ß", "007"], [2, "ß", "NULL"]])
+    encoding = form.get("encoding", "utf-8")
+    loads.put(out.getvalue().encode(encoding))
+    loads.step_through(**INFER, format=form)
+    assert kinds(loads) == ["bigint", "text", "text"]
+    late = loads.sql("SELECT v FROM t WHERE v <> '5' OR v IS NULL ORDER BY ctid")
+    assert late == [("007",), (None if form.get("null") else "NULL",)]
