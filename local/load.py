@@ -112,6 +112,8 @@ def _tell(ending: Ending, console: Console) -> int:
     if result["columns_left_out"]:
         told = ", ".join(result["columns_left_out"])
         console.print(Text(f"Columns that the data do not bring: {told}."), soft_wrap=True)
+    for told in result["types_widened"]:
+        console.print(Text(f"  - {told}"), soft_wrap=True)
     for reason in result["reasons"]:
         console.print(Text(f"  - {reason}"), soft_wrap=True)
     return LOADED

@@ -331,3 +331,17 @@ def outcome_of(loaded: Sequence[Mapping[str, Any] | None]) -> Outcome:
         rejecting=tuple(found["part"] for found in results if found["rejects"]),
         reasons=reasons[:REASONS_SHOWN],
     )
+
+
+def types_widened(plan: LoadPlan, loaded: Sequence[Mapping[str, Any] | None]) -> list[str]:
+    """``schema.table.column: type, not …`` of new tables whose later rows need another type."""
+    told: dict[str, str] = {}
+    for part, found in zip(plan.parts, loaded, strict=True):
+        target = plan.targets[part.target]
+        for name, why in (found or {}).get("widened", {}).items():
+            column = f"{target.schema}.{target.table}.{name}"
+            # The widest type is what the column has; of two that tell it, one has a line.
+            told[column] = max(
+                told.get(column, ""), why, key=lambda it: (it[:4] == "text", len(it))
+            )
+    return first_of([f"{column}: {why}" for column, why in told.items()])

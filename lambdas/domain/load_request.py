@@ -109,8 +109,6 @@ def _contradictions(document: Mapping[str, Any]) -> list[str]:
     if form.delimiter == form.escape:
         told.append("format.escape: must not be the delimiter")
     told += _not_atomic(document)
-    if not form.header and "columns" not in document and document.get("create_table") == "infer":
-        told.append("columns: without a header a table that is made needs names; give them")
     return told
 
 

@@ -23,8 +23,9 @@ from lambdas.settings import from_environment
 def handler(event: Event, context: Any) -> Any:
     """The load's result, without its ``seconds``.
 
-    ``{"atomic", "rows", "bytes", "rejected", "tables", "columns_left_out", "rejects", "reasons"}``;
-    of the columns that the data do not bring, and of the reasons, the first ones.
+    ``{"atomic", "rows", "bytes", "rejected", "tables", "columns_left_out", "types_widened",
+    "rejects", "reasons"}``; of the columns that the data do not bring or whose type later rows
+    changed, and of the reasons, the first ones.
 
     Raises:
         BadData: a part could not be loaded, or there are more bad rows than allowed.
@@ -52,6 +53,7 @@ def handler(event: Event, context: Any) -> Any:
         rows=result["rows"],
         atomic=plan.atomic,
         columns_left_out=plan.columns_left_out,
+        types_widened=result["types_widened"],
     )
     return result
 

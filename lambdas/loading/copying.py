@@ -73,7 +73,8 @@ def reason_of(refused: QueryFailed) -> str:
 
 
 _REASONS = {
-    "22P04": "the row has more or fewer fields than there are columns, or its quotes do not close",
+    "22P04": "the row has more or fewer fields than there are columns, its quotes do not close, or"
+    " its line ends in another way than the first one",
     "22P02": "the text is not of the column's type",
     "22007": "the text is no date or time as the server reads it",
     "22008": "the date or time is out of range",

@@ -6,7 +6,7 @@ from typing import Any
 
 from lambdas.adapters.evidence import Evidence
 from lambdas.domain import documents
-from lambdas.domain.load import LoadPlan, Part, Rejects, Target, Way, outcome_of
+from lambdas.domain.load import LoadPlan, Part, Rejects, Target, Way, outcome_of, types_widened
 from lambdas.domain.load_request import LoadRequest, parse
 from lambdas.errors import LoadOver
 from lambdas.loading.rows import Stretch
@@ -90,7 +90,8 @@ class LoadFolder:
 
     def result(self, plan: LoadPlan, rows: int) -> dict[str, Any]:
         """The load's result, see :mod:`lambdas.handlers.finish_load`."""
-        outcome = outcome_of([self.loaded(part.number) for part in plan.parts])
+        loaded = [self.loaded(part.number) for part in plan.parts]
+        outcome = outcome_of(loaded)
         tables = dict.fromkeys(f"{target.schema}.{target.table}" for target in plan.targets)
         rejects = [self.evidence.location(documents.rejects(part)) for part in outcome.rejecting]
         return {
@@ -100,6 +101,7 @@ class LoadFolder:
             "rejected": outcome.rejected,
             "tables": list(tables),
             "columns_left_out": plan.columns_left_out,
+            "types_widened": types_widened(plan, loaded),
             "rejects": rejects,
             "reasons": list(outcome.reasons),
         }

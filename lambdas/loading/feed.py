@@ -12,6 +12,7 @@ from lambdas.loading.mark import DATA_SINCE, refuse_marks
 from lambdas.loading.readahead import read_ahead
 from lambdas.loading.rows import guarded
 from lambdas.loading.transcode import as_utf8
+from lambdas.loading.watch import Watch, WouldChange
 
 Progress = Callable[[int, int], None]
 """Told the bytes and the lines so far, now and then."""
@@ -28,6 +29,7 @@ class Feed:
         lines: likewise.
         ended: whether it ended with a newline.
         error: what the chunks raised.
+        watch: what looks at the rows, if anything does.
     """
 
     chunks: Iterator[bytes]
@@ -36,13 +38,20 @@ class Feed:
     size_bytes: int = 0
     ended: bool = True
     error: BaseException | None = None
+    watch: Watch | None = None
     _rest: bytes = b""
     _told_at: float = 0.0
 
     def read(self, size: int) -> bytes:
-        """At most ``size`` bytes; none at the end."""
+        """At most ``size`` bytes; none at the end.
+
+        Raises:
+            WouldChange: they hold a value that the types would change.
+        """
         try:
             data = self._rest or next(self.chunks, b"")
+            if self.watch is not None and self.watch.widened:
+                raise WouldChange
         except BaseException as error:
             self.error = error
             raise
@@ -50,6 +59,11 @@ class Feed:
         data = data[:size]
         self._count(data)
         return data
+
+    def look_through(self) -> None:
+        """Read what is left, only to have it looked at."""
+        for _ in self.chunks:
+            pass
 
     def _count(self, data: bytes) -> None:
         self.size_bytes += len(data)
@@ -70,6 +84,7 @@ def feed(
     begins: bool = True,
     first_line: int = 1,
     server_major: int = DATA_SINCE,
+    watch: Watch | None = None,
 ) -> Iterator[Feed]:
     """A feed of raw bytes; reading S3, inflating and COPY each go on at their own pace.
 
@@ -77,6 +92,7 @@ def feed(
         begins: whether the object begins with these bytes; only there is a byte order mark.
         first_line: the number of the first line, for messages.
         server_major: the server's major version.
+        watch: is shown all rows before they are read.
     """
     lines = Lines(form.cut_quote)
     with read_ahead(raw) as fetched:
@@ -85,8 +101,17 @@ def feed(
         text = guarded(decoded, form.cut_quote, first_line)
         if server_major < DATA_SINCE:
             text = refuse_marks(text, first_line)
+        if watch is not None:
+            text = _shown(text, watch)
         if compression == PLAIN and form.encoding == UTF_8:
-            yield Feed(text, progress, lines)
+            yield Feed(text, progress, lines, watch=watch)
             return
         with read_ahead(text) as ready:
-            yield Feed(ready, progress, lines)
+            yield Feed(ready, progress, lines, watch=watch)
+
+
+def _shown(chunks: Iterable[bytes], watch: Watch) -> Iterator[bytes]:
+    for chunk in chunks:
+        watch.add(chunk)
+        yield chunk
+    watch.end()

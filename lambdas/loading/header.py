@@ -1,14 +1,13 @@
 """The header is matched by name, in any order; what does not fit is named."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from lambdas.domain.csv_format import CsvFormat
 from lambdas.domain.load import first_of
 from lambdas.errors import BadData
-from lambdas.loading.reading import HEAD_BYTES, rows_of
-from lambdas.loading.rows import NOT_FOUND, row_start
+from lambdas.loading.fields import Fields
+from lambdas.loading.reading import HEAD_BYTES
 from lambdas.loading.table import LONGEST_NAME
 
 
@@ -22,41 +21,27 @@ def names_in(first_bytes: bytes, form: CsvFormat, *, whole: bool) -> list[str]:
     Raises:
         BadData: there is no header, it is no UTF-8, or does not end.
     """
-    end = _end(first_bytes, form)
-    if end == NOT_FOUND:
-        if not whole:
-            raise BadData(f"the header does not end within {HEAD_BYTES >> 20} MiB")
-        end = len(first_bytes)
+    fields = Fields(form)
+    row = next(fields.rows(first_bytes, whole=whole), None)
+    if row is None and not first_bytes:
+        raise BadData("the data are empty: there is no header")
+    if row is None:
+        raise BadData(
+            "the header does not end: a quote is never closed"
+            if whole
+            else f"the header does not end within {HEAD_BYTES >> 20} MiB"
+        )
+    if b"".join(row).strip() == b"":
+        raise BadData(
+            "line 1 is empty: the header has to be the first line; take out what stands before it"
+        )
     try:
-        text = first_bytes[:end].decode()
+        names = [fields.value(field).decode() for field in row]
     except UnicodeDecodeError:
         raise BadData("the header holds bytes that are not utf-8; say the encoding") from None
-    names = next(rows_of(text.rstrip("\r\n"), form), [])
-    if not names:
-        raise BadData("the data are empty: there is no header")
     if any("\0" in name for name in names):
         raise BadData("line 1: the header holds a zero byte")
     return names
-
-
-def _end(data: bytes, form: CsvFormat) -> int:
-    """After the header's newline, as COPY finds it; ``NOT_FOUND`` where there is none."""
-    if form.cut_quote:
-        return row_start(data, form.cut_quote, inside=False)
-    quote, escape = re.escape(form.quote.encode()), re.escape(form.escape.encode())
-    # Only within quotes does the other character escape, and only the quote and itself.
-    outside, inside = (
-        re.compile(quote + rb"|\n"),
-        re.compile(rb"%b[%b%b]|%b" % (escape, quote, escape, quote)),
-    )
-    pattern, at = outside, 0
-    while found := pattern.search(data, at):
-        at = found.end()
-        if found[0] == b"\n":
-            return at
-        if len(found[0]) == 1:
-            pattern = inside if pattern is outside else outside
-    return NOT_FOUND
 
 
 def faults(
@@ -73,23 +58,46 @@ def faults(
         generated: those of the table that PostgreSQL computes.
         required: those of the table that may not be NULL and have no default.
     """
-    if not any(name in columns or name in generated for name in names):
+    known = [*columns, *generated]
+    free = [name for name in known if name not in names]
+    alike = {name: like for name in names if name not in known and (like := _alike(name, free))}
+    if not alike and not any(name in known for name in names):
         # Perhaps it is no header: what it holds may be data, and is not told.
         return ["the first row names no column of the table; is there a header?"]
-    twice = [name for name, count in Counter(names).items() if count > 1]
+    nameless = {name for name in names if not name or (not name.strip() and name not in known)}
+    blank = [str(number) for number, name in enumerate(names, start=1) if name in nameless]
+    named = [name for name in names if name not in nameless]
+    twice = [name for name, count in Counter(named).items() if count > 1]
     computed = [name for name in names if name in generated]
-    extra = [name for name in names if name not in columns and name not in generated]
-    missing = [name for name in required if name not in names]
-    return [
-        f"{told}: {', '.join(first_of([shown(name) for name in found]))}"
-        for told, found in (
-            ("columns that the header names twice", twice),
-            ("columns that PostgreSQL generates and nobody can load", computed),
-            ("columns that the table does not have", extra),
-            ("columns that the table needs and the data do not bring", missing),
-        )
-        if found
-    ]
+    extra = [name for name in named if name not in known and name not in alike]
+    missing = [name for name in required if name not in names and name not in alike.values()]
+    told = (
+        ("columns that the header names twice", [shown(name) for name in twice]),
+        (
+            "columns that the header gives no name, by number; if its lines end with a delimiter,"
+            " take that out of each",
+            blank,
+        ),
+        (
+            "columns that the header names in other letters or with blanks; write them as the"
+            " table's, or give columns",
+            [f"{shown(name)!r} for {like}" for name, like in alike.items()],
+        ),
+        ("columns that PostgreSQL generates and nobody can load", computed),
+        ("columns that the table does not have", [shown(name) for name in extra]),
+        ("columns that the table needs and the data do not bring", missing),
+    )
+    return [f"{what}: {', '.join(first_of(found))}" for what, found in told if found]
+
+
+def _alike(name: str, free: Sequence[str]) -> str:
+    """The one column of the table that a person would take for the same; empty for none."""
+    found = [one for one in free if _bare(one) == _bare(name)]
+    return found[0] if len(found) == 1 else ""
+
+
+def _bare(name: str) -> str:
+    return name.strip(" \t\"'\ufeff\xa0").casefold()
 
 
 def shown(name: str) -> str:

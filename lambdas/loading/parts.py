@@ -1,8 +1,8 @@
 """One part of a load: where its rows begin and end, and its way into the database."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from psycopg2 import sql
@@ -11,13 +11,16 @@ from lambdas.adapters import objects
 from lambdas.adapters.postgres import Session
 from lambdas.domain.csv_format import CsvFormat
 from lambdas.domain.load import Part, Rejects, Rules, Target, Way
+from lambdas.errors import BadData
 from lambdas.loading import hidden, staging
 from lambdas.loading.copying import copy_in
 from lambdas.loading.feed import Feed, Progress, feed
+from lambdas.loading.infer import TEXT
 from lambdas.loading.reading import header_line
 from lambdas.loading.rejects import copy_leaving_out
 from lambdas.loading.rows import NOT_FOUND, Stretch
 from lambdas.loading.staging import Staged
+from lambdas.loading.watch import Watch, WouldChange
 
 
 @dataclass(frozen=True)
@@ -88,29 +91,143 @@ def load_part(
         return done
     if target.way is Way.HIDDEN:
         hidden.make(session, load_id, target)
-    headless = form.header and not part.begins
-    header = header_line(target.columns, form) if headless else b""
-    rejects = Rejects(header=header, encoding=form.encoding)
-    feeding = open_feed(session, part, rows, form, progress)
-    with session.transaction(doing="loading"), feeding as data:
-        table = _opened(session, load_id, part, target)
-        count = _copy(session, table, part, target, rows, form, rules, data, rejects)
-        keep(rejects)
-        staged = Staged(
-            load_id,
-            count,
-            len(rejects.lines),
-            data.size_bytes,
-            moved=target.way in (Way.AT_ONCE, Way.APART),
-            first=rows.first,
-            end=rows.end,
-            first_line=rows.first_line,
-            row_is_line=data.lines.newlines + (not data.ended)
-            == count + (form.header and part.begins)
-            and not rejects.lines,
+    copying = _Copying(session, load_id, part, target, rows, form, rules, progress, keep)
+    while True:
+        try:
+            return copying.staged()
+        except WouldChange:
+            # Once more, with types that fit all rows; and again where another part changes them.
+            copying.widen()
+
+
+@dataclass
+class _Copying:
+    """One part on its way.
+
+    Attributes:
+        target: with the types that are known to fit.
+        told: of each column that has another type than was planned.
+        planned: the type of each column by its first rows.
+    """
+
+    session: Session
+    load_id: str
+    part: Part
+    target: Target
+    rows: Reach
+    form: CsvFormat
+    rules: Rules
+    progress: Progress
+    keep: Callable[[Rejects], None]
+    told: dict[str, str] = field(default_factory=dict)
+    planned: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep the types as planned."""
+        self.planned = dict(self.target.definition)
+
+    def staged(self) -> Staged:
+        """Copy it in one transaction.
+
+        Raises:
+            WouldChange: a value is not written as its column's type prints it.
+        """
+        part, target, form, rows = self.part, self.target, self.form, self.rows
+        headless = form.header and not part.begins
+        header = header_line(target.columns, form) if headless else b""
+        rejects = Rejects(header=header, encoding=form.encoding)
+        with self.session.transaction(doing="loading"):
+            table = _opened(self.session, self.load_id, part, target)
+            self._look_at_types()
+            with self._feed() as data:
+                count = self._copy(table, data, rejects)
+            self.keep(rejects)
+            staged = Staged(
+                self.load_id,
+                count,
+                len(rejects.lines),
+                data.size_bytes,
+                moved=target.way in (Way.AT_ONCE, Way.APART),
+                first=rows.first,
+                end=rows.end,
+                first_line=rows.first_line,
+                row_is_line=data.lines.newlines + (not data.ended)
+                == count + (form.header and part.begins)
+                and not rejects.lines,
+                widened=self.told,
+            )
+            staging.note(self.session, self.load_id, target, part.number, staged)
+        return staged
+
+    def widen(self) -> None:
+        """Look through all rows, and take types that none of them is changed by.
+
+        Raises:
+            BadData: they can't be read to their end.
+        """
+        watch = self._watch()
+        try:
+            with self._feed(watch) as data:
+                data.look_through()
+        except BadData as bad:
+            raise BadData(f"{self.part.location}: {bad}") from None
+        names = self.target.columns
+        kinds = {names[number]: found.now for number, found in watch.widened.items()}
+        if self.target.way is Way.HIDDEN:
+            hidden.widen(self.session, self.load_id, self.target, kinds)
+        self._take(kinds)
+        for number, found in watch.widened.items():
+            self.told[names[number]] += (
+                f": that would change or refuse the value in {self.part.location},"
+                f" line {found.line}"
+            )
+
+    def _look_at_types(self) -> None:
+        """Other parts may have changed those of a table that they fill together."""
+        if self.target.way is Way.HIDDEN:
+            self._take(hidden.opened(self.session, self.load_id, self.target))
+
+    def _take(self, kinds: Mapping[str, str]) -> None:
+        before = dict(self.target.definition)
+        for name, kind in kinds.items():
+            if kind != before[name]:
+                self.told[name] = f"{kind}, not {self.planned[name]} as its first rows suggest"
+        definition = tuple({**before, **kinds}.items())
+        self.target = replace(self.target, definition=definition)
+
+    def _watch(self) -> Watch:
+        kinds = dict(self.target.definition)
+        return Watch(
+            self.form,
+            self.target.columns,
+            [kinds.get(name, TEXT) for name in self.target.columns],
+            with_header=self.form.header and self.part.begins,
+            first_line=self.rows.first_line,
+            one_ending=self.rules.max_errors == 0,
         )
-        staging.note(session, load_id, target, part.number, staged)
-    return staged
+
+    def _feed(self, watch: Watch | None = None) -> AbstractContextManager[Feed]:
+        return open_feed(
+            self.session, self.part, self.rows, self.form, self.progress, watch or self._watch()
+        )
+
+    def _copy(self, table: sql.Identifier, data: Feed, rejects: Rejects) -> int:
+        rules = self.rules
+        copy = (
+            copy_in
+            if rules.max_errors == 0
+            else partial(copy_leaving_out, rejects=rejects, most=rules.max_errors)
+        )
+        return copy(
+            self.session,
+            table,
+            self.target.columns,
+            self.form,
+            data,
+            with_header=self.form.header and self.part.begins,
+            where=self.part.location,
+            first_line=self.rows.first_line,
+        )
 
 
 def _opened(session: Session, load_id: str, part: Part, target: Target) -> sql.Identifier:
@@ -140,7 +257,12 @@ def _wait_for_keys(session: Session, table: sql.Identifier) -> None:
 
 @contextmanager
 def open_feed(
-    session: Session, part: Part, rows: Reach, form: CsvFormat, progress: Progress
+    session: Session,
+    part: Part,
+    rows: Reach,
+    form: CsvFormat,
+    progress: Progress,
+    watch: Watch,
 ) -> Iterator[Feed]:
     """The rows of a part as a feed."""
     raw = objects.chunks(objects.version_of(part), rows.first, rows.end)
@@ -152,33 +274,6 @@ def open_feed(
         begins=part.begins,
         first_line=rows.first_line,
         server_major=session.server_major,
+        watch=watch,
     ) as data:
         yield data
-
-
-def _copy(
-    session: Session,
-    table: sql.Identifier,
-    part: Part,
-    target: Target,
-    rows: Reach,
-    form: CsvFormat,
-    rules: Rules,
-    data: Feed,
-    rejects: Rejects,
-) -> int:
-    copy = (
-        copy_in
-        if rules.max_errors == 0
-        else partial(copy_leaving_out, rejects=rejects, most=rules.max_errors)
-    )
-    return copy(
-        session,
-        table,
-        target.columns,
-        form,
-        data,
-        with_header=form.header and part.begins,
-        where=part.location,
-        first_line=rows.first_line,
-    )

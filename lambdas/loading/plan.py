@@ -161,6 +161,13 @@ def _columns(request: LoadRequest, head: Head, found: table.Table | None) -> lis
         return list(request.columns)
     if not request.form.header and found is not None:
         return list(found.columns)
+    if not request.form.header:
+        raise InvalidRequest(
+            [
+                f"columns: {head.version.location} has no header, and {request.table} is not there"
+                " and is made with these names; give them"
+            ]
+        )
     try:
         return header.names_in(head.text, request.form, whole=head.whole)
     except BadData as bad:
@@ -171,8 +178,11 @@ def _new_table(
     session: Session, request: LoadRequest, head: Head, name: str, columns: list[str]
 ) -> Target:
     faults = header.faults(columns, columns)
-    if "" in columns:
-        faults.append("columns without a name; a table that is made needs one for each")
+    if system := [column for column in columns if column in table.SYSTEM_COLUMNS]:
+        faults.append(
+            f"names that PostgreSQL has for columns of its own in every table: {', '.join(system)};"
+            " write others into the header, or give columns"
+        )
     if long := [header.shown(column) for column in columns if table.is_long(column)]:
         faults.append(f"names longer than {table.LONGEST_NAME} bytes: {', '.join(first_of(long))}")
     if request.rules.on_conflict == ON_CONFLICT_REPLACE:
@@ -180,8 +190,7 @@ def _new_table(
     if faults:
         raise InvalidRequest([f"{head.version.location}: {fault}" for fault in faults])
     rows = infer.sample(head.text, request.form, whole=head.whole)
-    null = None if infer.is_null_quoted(head.text, request.form) else request.form.null
-    kinds = infer.types(rows, len(columns), null)
+    kinds = infer.types(rows, len(columns), request.form)
     schema, relation = table.parsed(session, name)
     pairs = tuple(zip(columns, kinds, strict=True))
     return Target(schema, relation, tuple(columns), tuple(columns), (), pairs)

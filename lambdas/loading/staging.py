@@ -6,8 +6,8 @@ the part is done, and how many rows it brought.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import count
 
 from psycopg2 import sql
@@ -34,6 +34,8 @@ class Staged:
         moved: whether the rows are in the table; the staging table is then only a mark.
         first, end, first_line: of the part's rows within their object.
         row_is_line: whether each row, and the header, is one line, and none was left out.
+        widened: columns of a new table that have another type than its first rows suggest, and
+            what is told of each.
     """
 
     load: str
@@ -45,6 +47,7 @@ class Staged:
     end: int = 0
     first_line: int = 1
     row_is_line: bool = False
+    widened: Mapping[str, str] = field(default_factory=dict)
 
 
 def find(session: Session, load_id: str, target: Target, number: int) -> Staged | None:

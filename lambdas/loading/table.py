@@ -39,6 +39,8 @@ WHERE n.nspname = coalesce(%s, pg_catalog.current_schema())
 _SCHEMA_AND_NAME = 2
 LONGEST_NAME = 63
 """In bytes; PostgreSQL cuts a longer one without a word, and two of them may then be the same."""
+SYSTEM_COLUMNS = ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid")
+"""``SysAtt`` in PostgreSQL's heap.c; a column of such a name is refused (SQLSTATE 42701)."""
 _LOADABLE = {"r": "table", "p": "partitioned table"}
 
 

@@ -47,7 +47,7 @@ def test_the_rival_of_a_new_table_has_the_columns_that_a_load_would_make(tmp_pat
     data = orders.write(tmp_path, MIB // 8).file.read_bytes()
     names = header.names_in(data, CsvFormat(), whole=True)
     rows = infer.sample(data, CsvFormat(), whole=True)
-    kinds = infer.types(rows, len(names), "")
+    kinds = infer.types(rows, len(names), CsvFormat())
     columns = ", ".join(f"{name} {kind}" for name, kind in zip(names, kinds, strict=True))
     assert columns == orders.NEW_COLUMNS
 

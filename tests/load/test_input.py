@@ -87,7 +87,6 @@ BAD: list[tuple[dict[str, Any], str]] = [
     (form(encoding=""), "format.encoding: "),
     (form(header="yes"), "format.header: is of the wrong type"),
     (form(colour=1), "format.colour: unknown"),
-    ({"create_table": "infer", **form(header=False)}, "columns: without a header"),
     ({"on_conflict": "merge"}, "on_conflict: is not allowed"),
     ({"truncate_first": 1}, "truncate_first: is of the wrong type"),
     ({"create_table": "always"}, "create_table: is not allowed"),

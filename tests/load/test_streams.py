@@ -199,24 +199,26 @@ def test_objects_agree_on_a_type(kinds: list[str], kind: str) -> None:
 @pytest.mark.parametrize(
     ("text", "whole", "rows"),
     [
-        (b"h\n1\n2", True, [["1"], ["2"]]),
-        (b"h\n1\n2", False, [["1"]]),
-        (b"h\n1\n2\n", False, [["1"]]),
-        (b'h\n"a\nb"\n', True, [["a\nb"]]),
+        (b"h\n1\n2", True, [[b"1"], [b"2"]]),
+        (b"h\n1\n2", False, [[b"1"]]),
+        (b"h\n1\n2\n", False, [[b"1"], [b"2"]]),
+        (b'h\n"a\nb"\n', True, [[b'"a\nb"']]),
+        (b'h\n1\n"a\n', False, [[b"1"]]),
+        (b'h\n5" pipe\n2\n6" pipe\n', True, [[b'5" pipe\n2\n6" pipe']]),
     ],
 )
 def test_a_sample_has_no_row_that_is_cut_off(
-    text: bytes, whole: bool, rows: list[list[str]]
+    text: bytes, whole: bool, rows: list[list[bytes]]
 ) -> None:
     assert infer.sample(text, CsvFormat(), whole=whole) == rows
 
 
 @pytest.mark.parametrize(
-    ("text", "quoted"),
-    [(b'1,""\n', True), (b'"",1', True), (b'1,"a""",\n', False), (b"1,,2\n", False)],
+    ("fields", "kind"),
+    [([b"1", b""], "bigint"), ([b"1", b'""'], "text"), ([b'"1"'], "bigint"), ([b""], "text")],
 )
-def test_a_quoted_null_is_a_value(text: bytes, quoted: bool) -> None:
-    assert infer.is_null_quoted(text, CsvFormat()) == quoted
+def test_what_stands_for_null_is_a_value_where_it_is_quoted(fields: list[bytes], kind: str) -> None:
+    assert infer.types([[field] for field in fields], 1, CsvFormat()) == [kind]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
