@@ -7,6 +7,7 @@ right; none quotes a value, since an input may hold a user's SQL.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from lambdas.domain import ownership, schema
+from lambdas.domain.recovery_point import taken_at
 
 SCHEMA_FILE = Path(__file__).parents[2] / "statemachine" / "input.schema.json"
 
@@ -188,12 +190,9 @@ def latest(snapshots: Iterable[Mapping[str, Any]], wanted: str) -> Mapping[str, 
     return max(fitting, key=_taken_at, default=None)
 
 
-def _taken_at(snapshot: Mapping[str, Any]) -> Any:
-    """When its data was; ``SnapshotCreateTime`` changes on copy."""
-    for name in ("SnapshotDatabaseTime", "OriginalSnapshotCreateTime"):
-        if snapshot.get(name):
-            return snapshot[name]
-    return snapshot["SnapshotCreateTime"]
+def _taken_at(snapshot: Mapping[str, Any]) -> datetime:
+    """By its data's time; one of which nothing is known is not the newest."""
+    return taken_at(snapshot) or datetime.min.replace(tzinfo=UTC)
 
 
 def _keep_hours(document: Mapping[str, Any]) -> float:

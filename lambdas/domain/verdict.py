@@ -8,6 +8,7 @@ from typing import Any
 
 from lambdas.domain.shortened import shortened
 from lambdas.domain.units import Claim, Measurement, Status, Unit, weakest
+from lambdas.domain.versions import known_fields
 
 REASONS_SHOWN = 20
 TEXTS_KEPT = 20
@@ -130,7 +131,7 @@ def judgement_from(document: Mapping[str, Any]) -> Judgement:
     results = tuple(
         Result(
             **{
-                **found,
+                **known_fields(Result, found),
                 "status": Status(found["status"]),
                 "claim": Claim(found["claim"]),
                 "expected": {name: tuple(pair) for name, pair in found["expected"].items()},
