@@ -33,6 +33,9 @@ RECOVERY_NEW = "new"
 RECOVERY_NAMED = "named"
 RECOVERY_LATEST = "latest"
 
+NAMELESS = ""
+"""The source of a request whose input names none that is legal."""
+
 _WHOLE = 'the input must be a JSON object such as {"db_instance_id": "my-database"}'
 
 _NO_NEW_SNAPSHOT = frozenset({"stopped", "stopping", "deleting", "failed", "restore-error"})
@@ -72,6 +75,24 @@ class Request:
 def structural_faults(document: Any) -> list[str]:
     """Every fault that the schema finds, in words."""
     return schema.faults(_validator(), document, _WHOLE)
+
+
+def understood(document: Any) -> tuple[Request | None, list[str]]:
+    """What of an input is legal as a request, and every fault that shows without asking AWS.
+
+    A field at fault is left out, so that the others are looked at all the same. None is what is no
+    object at all; one without a legal ``db_instance_id`` has a source that nobody has.
+    """
+    faults = structural_faults(document)
+    if not isinstance(document, dict):
+        return None, faults
+    legal = {key: value for key, value in document.items() if not _at_fault(key, faults)}
+    request = parse({"db_instance_id": NAMELESS, **legal})
+    return request, faults + contradictions(request)
+
+
+def _at_fault(name: str, faults: Iterable[str]) -> bool:
+    return any(fault.startswith((f"{name}:", f"{name}.", f"{name}[")) for fault in faults)
 
 
 def parse(document: Mapping[str, Any]) -> Request:
