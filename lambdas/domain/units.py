@@ -79,11 +79,34 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Violation:
+    """What breaks a rule of the database itself: an orphan, a sequence behind its column.
+
+    Whose fault it is, the backup's or the source's, is decided by
+    :mod:`lambdas.domain.attribution` once everything is measured.
+
+    Attributes:
+        text: what was found, with the object's name; ``remedy``: what to do about it on the source.
+        relations: the tables whose rows show it, named as ``counts`` names them. Where all of them
+            are proven equal to the source, the source holds it too.
+        damage_only: whether no healthy server can come to hold it, so that it is evidence of
+            damage by itself.
+    """
+
+    text: str
+    remedy: str
+    relations: tuple[str, ...]
+    damage_only: bool = False
+
+
+@dataclass(frozen=True)
 class Measurement:
     """What came out of a unit.
 
     Attributes:
         measured: sums that add up over ranges; no row's value.
+        findings: what is wrong with the copy. ``warnings``: what is wrong and no damage of the
+            backup; they change no verdict. ``notes``: what was not looked at, and why.
         claim: what is left of the unit's claim, where parts of it were not looked at. It can only
             weaken it.
     """
@@ -95,6 +118,8 @@ class Measurement:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     claim: Claim | None = None
+    warnings: tuple[str, ...] = ()
+    violations: tuple[Violation, ...] = ()
 
 
 def unit_from(document: Mapping[str, Any]) -> Unit:
@@ -115,13 +140,24 @@ def measurement_from(document: Mapping[str, Any]) -> Measurement:
             "status": Status(document["status"]),
             "findings": tuple(document["findings"]),
             "notes": tuple(document["notes"]),
+            "warnings": tuple(document.get("warnings", ())),
+            "violations": tuple(map(_violation_from, document.get("violations", ()))),
         }
+    )
+
+
+def _violation_from(document: Mapping[str, Any]) -> Violation:
+    return Violation(
+        **{**known_fields(Violation, document), "relations": tuple(document["relations"])}
     )
 
 
 def to_document(value: Unit | Measurement) -> dict[str, Any]:
     """For the evidence."""
-    return dict(vars(value))
+    document = dict(vars(value))
+    if isinstance(value, Measurement):
+        document["violations"] = [dict(vars(violation)) for violation in value.violations]
+    return document
 
 
 def block_ranges(

@@ -6,10 +6,21 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from lambdas.domain.attribution import attribute
 from lambdas.domain.shortened import shortened
-from lambdas.domain.units import Claim, Measurement, Status, Unit, weakest
+from lambdas.domain.units import Claim, Measurement, Status, Unit, Violation, weakest
 from lambdas.domain.versions import known_fields
 
+ROWS_CHECK = "counts"
+"""The check whose claim says whether a relation's rows are proven equal to the source."""
+DATABASES_CHECK = "databases"
+TEMPLATE = "template1"
+"""What new databases are made from; one that is closed hides nothing of the user's."""
+
+_HOLDERS = (ROWS_CHECK, DATABASES_CHECK)
+"""The checks whose subjects hold what a user would miss."""
+
+NAMES_SHOWN = 5
 REASONS_SHOWN = 20
 TEXTS_KEPT = 20
 TEXT_LENGTH = 500
@@ -27,7 +38,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """What is known of one subject under one check, all its units folded."""
+    """What is known of one subject under one check, all its units folded.
+
+    Attributes:
+        warnings: what is wrong and no damage of the backup.
+    """
 
     check: str
     database: str
@@ -39,6 +54,7 @@ class Result:
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -68,9 +84,17 @@ def fold(units: Iterable[Unit], measurements: Iterable[Measurement]) -> list[Res
     groups: dict[tuple[str, str, str], list[Unit]] = defaultdict(list)
     for unit in units:
         groups[(unit.check, unit.database, unit.subject)].append(unit)
-    return [
-        _result(group, [by_unit.get(unit.id) for unit in group])
+    folded = [
+        (_result(group, found), _violations(found))
         for _, group in sorted(groups.items())
+        for found in [[by_unit.get(unit.id) for unit in group]]
+    ]
+    proven: dict[str, set[str]] = defaultdict(set)
+    for result, _ in folded:
+        if result.check == ROWS_CHECK and result.claim is Claim.PROVEN:
+            proven[result.database].add(result.subject)
+    return [
+        _attributed(result, violations, proven[result.database]) for result, violations in folded
     ]
 
 
@@ -92,12 +116,13 @@ def judge(results: Sequence[Result], failure: str = "", *, rows_wanted: bool = F
         unknown.append("no database was reached")
     if rows_wanted and not failure:
         unknown += _no_rows_compared(results)
+    if not unknown and not any(_is_data(result) for result in results):
+        unknown.append(_nothing_to_prove(results))
     reasons = _shown(wrong + unknown)
-    if wrong:
-        return Judgement(Verdict.FAILED, reasons, tuple(results))
-    if unknown:
-        return Judgement(Verdict.INCONCLUSIVE, reasons, tuple(results))
-    return Judgement(Verdict.PASSED, (), tuple(results))
+    told = [text for result in results for text in _warnings(result)]
+    warnings = _shown([*_databases_left_out(results), *told, *_relations_left_out(results)])
+    verdict = Verdict.FAILED if wrong else Verdict.INCONCLUSIVE if unknown else Verdict.PASSED
+    return Judgement(verdict, reasons, tuple(results), warnings)
 
 
 def conclude(
@@ -137,6 +162,7 @@ def judgement_from(document: Mapping[str, Any]) -> Judgement:
                 "expected": {name: tuple(pair) for name, pair in found["expected"].items()},
                 "findings": tuple(found["findings"]),
                 "notes": tuple(found["notes"]),
+                "warnings": tuple(found.get("warnings", ())),
             }
         )
         for found in document["results"]
@@ -186,6 +212,25 @@ def _result(group: Sequence[Unit], found: Sequence[Measurement | None]) -> Resul
         findings=_kept(findings),
         notes=_kept(notes),
         seconds=round(sum(measurement.seconds for measurement in done), 3),
+        warnings=_kept([text for measurement in done for text in measurement.warnings]),
+    )
+
+
+def _violations(found: Sequence[Measurement | None]) -> list[Violation]:
+    done = (measurement for measurement in found if measurement is not None)
+    return [violation for measurement in done for violation in measurement.violations]
+
+
+def _attributed(result: Result, violations: Sequence[Violation], proven: set[str]) -> Result:
+    if not violations:
+        return result
+    wrong, warnings = attribute(violations, proven)
+    return replace(
+        result,
+        status=Status.WRONG if wrong else result.status,
+        claim=Claim.NOT_COMPARED if wrong else result.claim,
+        findings=_kept(result.findings + wrong),
+        warnings=_kept(result.warnings + warnings),
     )
 
 
@@ -225,6 +270,11 @@ def _wrong(result: Result) -> Iterator[str]:
             yield f"{result.title}: {finding}"
 
 
+def _warnings(result: Result) -> Iterator[str]:
+    for warning in result.warnings:
+        yield f"{result.title}: {warning}"
+
+
 def _unknown(result: Result) -> Iterator[str]:
     if result.status is Status.UNMEASURED:
         why = "; ".join(result.findings + result.notes) or "no result"
@@ -232,7 +282,47 @@ def _unknown(result: Result) -> Iterator[str]:
 
 
 def _is_database_reached(result: Result) -> bool:
-    return result.check == "databases" and result.status is Status.OK
+    return result.check == DATABASES_CHECK and result.status is Status.OK
+
+
+def _is_data(result: Result) -> bool:
+    """Whether data of the user's were measured, a table without a row too."""
+    return result.check == ROWS_CHECK and result.status is not Status.EXEMPT
+
+
+def _nothing_to_prove(results: Sequence[Result]) -> str:
+    left_out = sum(r.status is Status.EXEMPT for r in results if r.check in _HOLDERS)
+    if left_out:
+        return (
+            f"no table was read, so nothing was proven: {left_out:,} tables or databases are left"
+            " out by their nature, see the warnings; make what is to be proven a logged table in a"
+            " database that takes connections"
+        )
+    return (
+        "there is no table in any database, so nothing was proven: this is no backup of data; see"
+        " whether it is the right instance. Of one that is meant to be empty, mode snapshot takes"
+        " a snapshot and proves nothing"
+    )
+
+
+def _databases_left_out(results: Sequence[Result]) -> Iterator[str]:
+    for result in results:
+        if result.database == TEMPLATE or result.check != DATABASES_CHECK:
+            continue
+        if result.status is Status.EXEMPT and result.notes:
+            told = f"the whole database {result.database} was left out, nothing of it is proven"
+            yield f"{told}: {'; '.join(result.notes)}"
+
+
+def _relations_left_out(results: Sequence[Result]) -> Iterator[str]:
+    """One for each database and reason: a thousand unlogged tables are one thing to know."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for result in results:
+        if result.check in _HOLDERS and result.status is Status.EXEMPT and result.subject:
+            groups[(result.database, "; ".join(result.notes))].append(result.subject)
+    for (database, why), names in groups.items():
+        told = ", ".join(shortened(names, NAMES_SHOWN))
+        yield f"{database}: left out, nothing of it is proven: {told}: {why}"
 
 
 def _no_rows_compared(results: Sequence[Result]) -> Iterator[str]:

@@ -64,7 +64,7 @@ def _with_history(
         then = Evidence(bucket, earlier["drill"]["evidence"]).find(documents.COUNTERS) or {}
         results, told = write_counters.compare(results, numbers, then, now)
     warnings = history.warnings(results, drill.baseline, earlier, told)
-    return replace(judgement, results=results, warnings=warnings)
+    return replace(judgement, results=results, warnings=(*judgement.warnings, *warnings))
 
 
 def _units(evidence: Evidence, numbers: list[int]) -> Iterator[Unit]:

@@ -1,0 +1,42 @@
+"""Whether what breaks a rule of the database is damage of the backup or a fault of the source.
+
+FAILED says that the copy is not what the source was, or that it can't be read or used as the source
+could. A row without its parent, or a sequence behind its column, says neither by itself: a load
+with triggers switched off leaves such a row, and a restore brings it back faithfully. So:
+
+- where the rows that show it are proven equal to the source, the source holds it too: a warning;
+- where they are not, and a healthy server can come to hold it, nothing shows that the copy differs:
+  a warning;
+- where no healthy server can come to hold it (a key twice under a valid unique index), it is
+  evidence by itself: wrong.
+
+A warning changes no verdict. It is told in the headline, the notice and the report, with what to do
+on the source.
+"""
+
+from collections.abc import Container, Iterable
+
+from lambdas.domain.units import Violation
+
+ON_BOTH = "the source holds it too, since these rows are proven equal: no damage of the backup"
+UNKNOWN = "nothing shows that the copy differs from the source"
+
+
+def attribute(
+    violations: Iterable[Violation], proven: Container[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is wrong with the copy, and what is a warning.
+
+    Args:
+        proven: the relations of the same database whose rows are proven equal to the source.
+    """
+    wrong: list[str] = []
+    warnings: list[str] = []
+    for violation in violations:
+        if violation.relations and all(name in proven for name in violation.relations):
+            warnings.append(f"{violation.text}; {ON_BOTH}. On the source: {violation.remedy}")
+        elif violation.damage_only:
+            wrong.append(f"{violation.text}; {violation.remedy}")
+        else:
+            warnings.append(f"{violation.text}; {UNKNOWN}. On the source: {violation.remedy}")
+    return tuple(wrong), tuple(warnings)
