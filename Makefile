@@ -63,10 +63,14 @@ $(VENV)/ready: requirements.txt local/setup.sh
 
 drill: run-drill $(PASSED) ## run a whole drill on this machine; exit status 0 PASSED, 1 FAILED, 2 INCONCLUSIVE
 
+# A signal to make reaches its shell, which hands it on: a shell that waits for a program in front
+# would hear it only at that program's end.
 run-drill: $(VENV)/ready
 	+@find $(VENV) -maxdepth 1 -name 'passed.*' -mtime +0 -delete; rm -f $(PASSED); status=0; \
 	$(RUN) -m local.drill --damage="$(DAMAGE)" --input="$(INPUT)" --sql="$(SQL)" \
-	  $(if $(filter-out 0,$(KEEP)),--keep) || status=$$?; \
+	  $(if $(filter-out 0,$(KEEP)),--keep) & drill=$$!; trap 'kill -TERM $$drill' TERM; \
+	wait $$drill || status=$$?; \
+	while kill -0 $$drill 2>/dev/null; do wait $$drill && status=0 || status=$$?; done; \
 	if [ $$status = 0 ]; then touch $(PASSED); fi; \
 	if [ $$status -gt 1 ]; then exit $$status; fi
 

@@ -17,6 +17,7 @@ from bench.goals import goals
 from bench.orders import MIB
 from bench.report import goals_table, standings_table
 from bench.rounds import alternate
+from local import interruption
 
 PIPED_WIDTH = 175
 
@@ -62,4 +63,5 @@ def _title(arena: Arena, rounds: int) -> str:
 
 
 if __name__ == "__main__":
+    interruption.hear()
     sys.exit(main())

@@ -29,6 +29,7 @@ from lambdas.domain.request import BASELINE_EXACT
 from lambdas.domain.units import batches, block_ranges
 from lambdas.verification.baseline import note_batches
 from lambdas.verification.readings import both_readings
+from local import interruption
 from local.cloud import SOURCE, Cloud, Ending, embedded_cloud
 from local.rds import Tempo
 
@@ -210,4 +211,5 @@ class _Made:
 
 
 if __name__ == "__main__":
+    interruption.hear()
     sys.exit(main())

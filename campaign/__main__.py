@@ -19,7 +19,7 @@ from campaign.report import Campaign
 from campaign.run import carried_out, chosen
 from campaign.specimen import prepared
 from campaign.trial import Outcome
-from local import folders
+from local import folders, interruption
 from local.postgres import Binaries, find_binaries
 
 EMBEDDED = "embedded"
@@ -137,4 +137,5 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    interruption.hear()
     sys.exit(main())

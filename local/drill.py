@@ -7,7 +7,6 @@ import argparse
 import contextlib
 import json
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +17,12 @@ import psycopg2
 from rich.console import Console
 from rich.table import Table
 
-from local.cloud import SOURCE, STATE_MACHINES, Cloud, Ending, embedded_cloud
+from lambdas.domain import bounds
+from lambdas.domain import request as requests
+from lambdas.domain.shortened import shortened
+from lambdas.settings import from_environment
+from local import interruption
+from local.cloud import SOURCE, STATE_MACHINES, Cloud, Ending, deployment, embedded_cloud
 from local.damage import DAMAGES, Damage, NothingToDamage
 from local.postgres import PostgresFailed
 from local.view import LiveView, Steps, show_report
@@ -53,7 +57,7 @@ def main() -> int:
     options = _options()
     width = None if sys.stdout.isatty() else PIPED_WIDTH
     console = Console(file=sys.stdout, highlight=False, width=width)
-    signal.signal(signal.SIGTERM, _interrupt)
+    interruption.hear()
     try:
         if options.damage == "list":
             console.print(_list_of_damages())
@@ -84,6 +88,8 @@ def _drill(options: argparse.Namespace, console: Console) -> int:
     damage = _damage(options.damage)
     sql_file = _file("SQL", options.sql)
     document = _input(options.input, sql_file, damage)
+    if faults := _faults(document):
+        raise Unusable("\n- ".join([f"INPUT: {options.input} can't be used:", *faults]))
     steps, began, hit = Steps(console), time.monotonic(), _Hit()
     with embedded_cloud(on_snapshot=hit) as cloud, _functions_log(cloud.folder) as log:
         cloud.create_source(SOURCE, DATABASE)
@@ -175,13 +181,18 @@ def _keep(cloud: Cloud, evidence: dict[str, bytes], folder: Path, log: Path) -> 
 
 def _load(cloud: Cloud, file: Path, console: Console) -> None:
     loaded = cloud.load(file, SOURCE, DATABASE)
-    if not loaded.complaints:
-        return
-    shown = "; ".join(loaded.complaints[:COMPLAINTS_SHOWN])
-    told = f"{len(loaded.complaints)} statements of {file.name} were refused: {shown}"
-    if loaded.empty:
+    shown = shortened(loaded.complaints, COMPLAINTS_SHOWN)
+    told = f"{len(loaded.complaints)} statements of {file.name} were refused: {'; '.join(shown)}"
+    if loaded.empty and loaded.complaints:
         raise Unusable(f"SQL: nothing could be loaded. {told}")
-    console.print(f"{told}. The drill goes on with what was loaded.", style="yellow", markup=False)
+    if loaded.empty:
+        raise Unusable(
+            f"SQL: {file.name} makes nothing: no table, and no other object. There is nothing to"
+            " prove; give a file that does, such as one that pg_dump wrote"
+        )
+    if loaded.complaints:
+        going = f"{told}. The drill goes on with what was loaded."
+        console.print(going, style="yellow", markup=False)
 
 
 class _Hit:
@@ -232,14 +243,38 @@ def _input(name: str, sql_file: Path | None, damage: Damage | None) -> Any:
     document: Any = dict(DEFAULT_INPUT)
     if file is not None:
         try:
-            document = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
+            document = json.loads(file.read_text(encoding="utf-8-sig"))
+        except (ValueError, RecursionError) as error:
             raise Unusable(f"INPUT: {name} is not JSON: {error}") from error
+        except OSError as error:
+            raise Unusable(f"INPUT: {name} can't be read: {error.strerror}") from error
     elif sql_file is None:
         document["expectations"] = SAMPLE_EXPECTATIONS
     if damage is not None and isinstance(document, dict):
         document = {**document, **damage.input}
     return document
+
+
+def _faults(document: Any) -> list[str]:
+    """What PlanDrill will refuse, told before there is a cloud: it would take its time to start."""
+    request, faults = requests.understood(document)
+    if request is None:
+        return faults
+    faults += bounds.quarantine_faults(request, from_environment(deployment()))
+    if request.source not in (SOURCE, requests.NAMELESS):
+        faults.append(f"db_instance_id: make drill has one instance only, {SOURCE}; name that one")
+    point = request.recovery_point
+    if point.kind == requests.RECOVERY_NAMED:
+        faults.append(
+            f"recovery_point: make drill begins without a snapshot, there is no {point.value};"
+            ' leave it out, or use {"latest": "automated"}'
+        )
+    if point.kind == requests.RECOVERY_LATEST and point.value == "manual":
+        faults.append(
+            "recovery_point: make drill begins with no manual snapshot;"
+            ' leave it out, or use {"latest": "automated"}'
+        )
+    return faults
 
 
 def _wants_latest(document: Any) -> bool:
@@ -262,10 +297,6 @@ def _functions_log(folder: Path) -> Iterator[Path]:
     path = folder / "functions.log"
     with path.open("w", encoding="utf-8") as log, contextlib.redirect_stdout(log):
         yield path
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

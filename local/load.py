@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from local import interruption
 from local.cloud import SOURCE, Cloud, Ending, embedded_cloud
 from local.drill import DATABASE, PIPED_WIDTH, SAMPLE
 from local.loads import CSV_BUCKET, MACHINE, deploy_loads, put
@@ -27,6 +28,7 @@ LOADED, NOT_LOADED, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 def main() -> int:
     """Load as the command line says; return the exit status."""
     options = _options()
+    interruption.hear()
     width = None if sys.stdout.isatty() else PIPED_WIDTH
     console = Console(file=sys.stdout, highlight=False, width=width)
     file = Path(options.csv)

@@ -35,9 +35,20 @@ STOP_SECONDS = 15
 PORT_ATTEMPTS = 5
 
 CHECKSUMS_BY_DEFAULT = 18
+TRANSACTION_TIMEOUT = 17
 GRANTS_WITH_INHERIT = 16
 GRANTS_OF_PARAMETERS = 15
 """Major versions that brought these."""
+
+_OF_ADMIN = {
+    "default_transaction_read_only": "off",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "role": "none",
+}
+"""A setting of the connection goes before one of a role or a database."""
 
 _SETTINGS = {
     "listen_addresses": HOST,
@@ -267,7 +278,13 @@ class PostgresServer:
             return error.pgcode is None and "does not exist" in str(error)
 
     def connect_as_admin(self, database: str) -> Any:
-        """A superuser's connection, as RDS has it and nobody else."""
+        """A superuser's connection, as RDS has it and nobody else.
+
+        What a user's SQL may set for every role or database does not bind it.
+        """
+        settings = dict(_OF_ADMIN)
+        if self.binaries.major >= TRANSACTION_TIMEOUT:
+            settings["transaction_timeout"] = "0"
         return psycopg2.connect(
             host=HOST,
             port=self.port,
@@ -275,6 +292,7 @@ class PostgresServer:
             password=self.admin_password,
             dbname=database,
             connect_timeout=5,
+            options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
         )
 
     @contextlib.contextmanager

@@ -21,6 +21,7 @@ from bench.server import running
 from bench.verification import shop
 from bench.verification.job import Ran
 from bench.verification.ways import COUNT, OURS_BOTH, OURS_TWO, RELADIFF, WAYS
+from local import interruption
 from local.postgres import PostgresServer
 
 PIPED_WIDTH = 140
@@ -119,4 +120,5 @@ def _goals(runs: Runs, small_peak_bytes: int) -> list[Goal]:
 
 
 if __name__ == "__main__":
+    interruption.hear()
     sys.exit(main())

@@ -27,7 +27,7 @@ BEYOND = "rows from beyond"
 MIN_BUCKET_BLOCKS = 64
 MAX_BUCKETS = 1024
 
-_WITHOUT_ROWS = {"f": "foreign: its rows are on another server"}
+_WITHOUT_ROWS = {"f": "foreign: its rows are on another server; prove that one too"}
 
 _RELATIONS = """
 SELECT c.oid::bigint, n.nspname, c.relname,
@@ -95,7 +95,7 @@ def why_exempt(relation: Relation) -> str:
     if relation.kind == "m" and not relation.populated:
         return "a materialised view that is not populated"
     if relation.persistence == "u":
-        return "unlogged: a snapshot need not hold its rows"
+        return "unlogged: a snapshot need not hold its rows; SET LOGGED what must come back"
     return _WITHOUT_ROWS.get(relation.kind, "")
 
 

@@ -1,14 +1,21 @@
 """A drill: everything that was decided before anything is created, carried from state to state."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.domain import naming, ownership
 from lambdas.domain.copy_storage import storage_of_copy
 from lambdas.domain.ownership import Owner
-from lambdas.domain.request import MODE_SNAPSHOT, Request, effective_baseline
+from lambdas.domain.request import (
+    BASELINE_NONE,
+    MODE_DRILL,
+    MODE_SNAPSHOT,
+    Request,
+    effective_baseline,
+)
+from lambdas.domain.versions import known_fields
 from lambdas.settings import Settings
 
 
@@ -25,6 +32,9 @@ class Execution:
 class Drill:
     """What the states pass on. Times are UTC text; ``target`` is where the copy is restored.
 
+    A field without a default is what the teardown needs, so that a drill which another version
+    planned is always torn down (see :mod:`lambdas.domain.versions`). A new field gets a default.
+
     Attributes:
         copy_expires_at: of a copy that is not kept: when the sweeper ends what is left of it.
         keep_hours: of one that is, from its verdict on; 0 in a mode that keeps none.
@@ -35,23 +45,23 @@ class Drill:
     source: str
     stack: str
     prefix: str
-    mode: str
-    purpose: str
-    baseline: str
     started_at: str
     deadline_at: str
-    teardown_minutes: float
     evidence: str
     snapshot_id: str
-    snapshot_is_new: bool
-    snapshot_expires_at: str
-    retention_days: int
     copy_id: str
-    copy_expires_at: str
-    keep_hours: float
-    tags: Mapping[str, str]
-    target: Mapping[str, Any]
-    engine_version: str
+    mode: str = MODE_DRILL
+    purpose: str = "manual"
+    baseline: str = BASELINE_NONE
+    teardown_minutes: float = 240.0
+    snapshot_is_new: bool = False
+    snapshot_expires_at: str = ""
+    retention_days: int = 0
+    copy_expires_at: str = ""
+    keep_hours: float = 0.0
+    tags: Mapping[str, str] = field(default_factory=dict)
+    target: Mapping[str, Any] = field(default_factory=dict)
+    engine_version: str = ""
 
     @property
     def owner(self) -> Owner:
@@ -140,8 +150,8 @@ def target_faults(request: Request, settings: Settings, engine_version: str) -> 
 
 
 def drill_from(event: Mapping[str, Any]) -> Drill:
-    """The drill of a state's event."""
-    return Drill(**event["drill"])
+    """The drill of a state's event, whichever version planned it."""
+    return Drill(**known_fields(Drill, event["drill"]))
 
 
 def to_document(drill: Drill) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """The snapshots that drills took, told apart from all others and as people read them."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any
 
 from lambdas.domain import ownership
 from lambdas.domain.ownership import tags_of, utc_text
+from lambdas.domain.recovery_point import taken_at
 
 Described = Mapping[str, Any]
 """A ``DBInstance`` or a ``DBSnapshot`` of the RDS API, with its ``TagList``."""
@@ -54,12 +54,6 @@ def why_not_a_snapshot(stack: str, prefix: str, snapshot: Described) -> str:
     if tags[ownership.SOURCE].lower() != source_of(snapshot):
         return f"{name} is not of the source that its tags name"
     return ""
-
-
-def taken_at(snapshot: Described) -> datetime | None:
-    """When the snapshot was asked for; the copy of a snapshot keeps the original's time."""
-    found = snapshot.get("OriginalSnapshotCreateTime") or snapshot.get("SnapshotCreateTime")
-    return found if isinstance(found, datetime) else None
 
 
 def source_of(snapshot: Described) -> str:

@@ -14,7 +14,7 @@ from lambdas.domain.verdict import Judgement, Verdict
 
 FORMAT = 1
 
-_PHASES = {
+PHASES = {
     "PlanDrill": "plan",
     "CaptureBaseline": "baseline before",
     "CreateSnapshot": "snapshot",
@@ -27,7 +27,8 @@ _PHASES = {
     "KeepInstance": "keep",
     "DeleteInstance": "teardown",
 }
-"""The phase that begins when a state is first entered; it lasts until the next one begins."""
+"""The phase that begins when a state is first entered; it lasts until the next one begins. A state
+that is not here is a phase of its own name."""
 
 ROWS = "rows"
 
@@ -43,7 +44,8 @@ def durations(marks: Mapping[str, str], now: datetime) -> dict[str, float]:
     seconds: dict[str, float] = {}
     ends = [moment for moment, _ in entered[1:]] + [now]
     for (began, state), ended in zip(entered, ends, strict=False):
-        phase = _PHASES[state]
+        # A drill that began before a deployment has the marks of the machine it began with.
+        phase = PHASES.get(state, state)
         seconds[phase] = round(seconds.get(phase, 0) + (ended - began).total_seconds(), 3)
     if entered:
         seconds["total"] = round((now - entered[0][0]).total_seconds(), 3)
@@ -105,6 +107,7 @@ def headline(drill: Drill, judgement: Judgement, kept: Mapping[str, Any] | None 
             f"{totals['databases']:,} databases were read, {totals['proven']:,} counts are proven "
             f"equal to the source, {totals['consistent']:,} consistent with it, "
             f"{totals['not compared']:,} not compared."
+            + _left_out(totals["left out"])
             + (f" The copy {kept['copy_id']} is kept until {kept['expires_at']}." if kept else "")
             + _warned(judgement)
         )
@@ -112,6 +115,13 @@ def headline(drill: Drill, judgement: Judgement, kept: Mapping[str, Any] | None 
     more = len(judgement.reasons) - 1
     also = f" (and {more} more)" if more > 0 else ""
     return f"{judgement.verdict}: {drill.source}: {first}{also}."
+
+
+def _left_out(number: int) -> str:
+    if not number:
+        return ""
+    were = "1 relation was" if number == 1 else f"{number:,} relations were"
+    return f" {were} not read, by their nature; the report says which and why."
 
 
 def _warned(judgement: Judgement) -> str:
@@ -122,7 +132,8 @@ def _warned(judgement: Judgement) -> str:
 
 
 def _totals(judgement: Judgement) -> dict[str, int]:
-    counts = [result for result in judgement.results if result.check == "counts"]
+    relations = [result for result in judgement.results if result.check == "counts"]
+    counts = [result for result in relations if result.status in (Status.OK, Status.WRONG)]
     claims = Counter(str(result.claim) for result in counts)
     reached = [
         result
@@ -136,6 +147,7 @@ def _totals(judgement: Judgement) -> dict[str, int]:
         "proven": claims["proven"],
         "consistent": claims["consistent"],
         "not compared": claims["not compared"],
+        "left out": sum(result.status is Status.EXEMPT for result in relations),
         "wrong": sum(result.status is Status.WRONG for result in judgement.results),
         "not measured": sum(
             result.status in (Status.UNMEASURED, Status.EXEMPT) for result in judgement.results

@@ -1,7 +1,7 @@
 """What people are told of a drill: a subject line and a message to be read on a phone."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from lambdas.domain.verdict import Verdict
 
 LINE_LENGTH = 200
 REASONS_TOLD = 3
+FAULTS_TOLD = 10
 REFUSED = "REFUSED"
 UNKNOWN = "unknown"
 
@@ -71,19 +72,19 @@ def of_report(report: Mapping[str, Any], page: str) -> Notice:
     return Notice(subject, "\n".join(lines), verdict, drill["source"])
 
 
-def of_refusal(source: Any, cause: str, execution: str) -> Notice:
+def of_refusal(source: Any, faults: Sequence[str], execution: str) -> Notice:
     """The notice of an input that was refused: nothing was made, and nothing was proven.
 
     Args:
         source: the input's ``db_instance_id``, whatever that is.
-        cause: names every fault.
+        faults: of the input; each names its field and what would be right.
         execution: its ARN.
     """
     legal = isinstance(source, str) and re.fullmatch(INSTANCE_NAME_PATTERN, source)
     name = source[:INSTANCE_NAME_LENGTH] if legal else UNKNOWN
     lines = [
         f"{REFUSED}: a drill of {name} did not start.",
-        _cut(cause),
+        *(_cut(f"- {fault}") for fault in shortened(faults, FAULTS_TOLD)),
         "To do: correct the input; the execution names every fault.",
         *_console(execution),
     ]

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lambdas.domain.versions import known_fields
+
 MODULUS = 2**64
 """Sums of hashes wrap around, so that they stay small however many rows there are."""
 
@@ -59,7 +61,7 @@ def unit_id(database: str, relation: int | str, first: int) -> str:
 def source_unit_from(document: Mapping[str, Any]) -> SourceUnit:
     """A unit as it lies in the evidence."""
     first, last = document["blocks"]
-    return SourceUnit(**{**document, "blocks": (first, last)})
+    return SourceUnit(**{**known_fields(SourceUnit, document), "blocks": (first, last)})
 
 
 def to_document(unit: SourceUnit) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How old a snapshot's data can be: what freshness proves, in seconds and bytes of log."""
+"""How old a snapshot's data can be: when they were, and what freshness proves."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -11,6 +11,20 @@ CHECK = "freshness"
 PROVEN_UNTIL = "newest commit proven (Unix seconds)"
 WINDOW_SECONDS = "seconds between the readings"
 WINDOW_BYTES = "bytes of WAL between the readings"
+
+
+TIMES = ("SnapshotDatabaseTime", "OriginalSnapshotCreateTime", "SnapshotCreateTime")
+"""The newest transaction in the snapshot; when it was first made; when it was made or copied. Of a
+copied snapshot the last "changes when the snapshot is copied" (RDS API, ``DBSnapshot``)."""
+
+
+def taken_at(snapshot: Mapping[str, Any]) -> datetime | None:
+    """When the data of a ``DBSnapshot`` were, wherever it was copied to since.
+
+    The one answer for all that is said or decided of a snapshot's age. None while nothing is known.
+    """
+    found = (snapshot.get(name) for name in TIMES)
+    return next((time for time in found if isinstance(time, datetime)), None)
 
 
 def recovery_point(results: Iterable[Result], snapshot: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ right; none quotes a value, since an input may hold a user's SQL.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from lambdas.domain import ownership, schema
+from lambdas.domain.recovery_point import taken_at
 
 SCHEMA_FILE = Path(__file__).parents[2] / "statemachine" / "input.schema.json"
 
@@ -30,6 +32,9 @@ BASELINE_EXACT = "exact"
 RECOVERY_NEW = "new"
 RECOVERY_NAMED = "named"
 RECOVERY_LATEST = "latest"
+
+NAMELESS = ""
+"""The source of a request whose input names none that is legal."""
 
 _WHOLE = 'the input must be a JSON object such as {"db_instance_id": "my-database"}'
 
@@ -72,6 +77,24 @@ class Request:
 def structural_faults(document: Any) -> list[str]:
     """Every fault that the schema finds, in words."""
     return schema.faults(_validator(), document, _WHOLE)
+
+
+def understood(document: Any) -> tuple[Request | None, list[str]]:
+    """What of an input is legal as a request, and every fault that shows without asking AWS.
+
+    A field at fault is left out, so that the others are looked at all the same. None is what is no
+    object at all; one without a legal ``db_instance_id`` has a source that nobody has.
+    """
+    faults = structural_faults(document)
+    if not isinstance(document, dict):
+        return None, faults
+    legal = {key: value for key, value in document.items() if not _at_fault(key, faults)}
+    request = parse({"db_instance_id": NAMELESS, **legal})
+    return request, faults + contradictions(request)
+
+
+def _at_fault(name: str, faults: Iterable[str]) -> bool:
+    return any(fault.startswith((f"{name}:", f"{name}.", f"{name}[")) for fault in faults)
 
 
 def parse(document: Mapping[str, Any]) -> Request:
@@ -213,12 +236,9 @@ def latest(snapshots: Iterable[Mapping[str, Any]], wanted: str) -> Mapping[str, 
     return max(fitting, key=_taken_at, default=None)
 
 
-def _taken_at(snapshot: Mapping[str, Any]) -> Any:
-    """When its data was; ``SnapshotCreateTime`` changes on copy."""
-    for name in ("SnapshotDatabaseTime", "OriginalSnapshotCreateTime"):
-        if snapshot.get(name):
-            return snapshot[name]
-    return snapshot["SnapshotCreateTime"]
+def _taken_at(snapshot: Mapping[str, Any]) -> datetime:
+    """By its data's time; one of which nothing is known is not the newest."""
+    return taken_at(snapshot) or datetime.min.replace(tzinfo=UTC)
 
 
 def _keep_hours(document: Mapping[str, Any]) -> float:

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lambdas.domain import ownership
-from lambdas.domain.inventory import Described, source_of, taken_at, why_not_a_snapshot
+from lambdas.domain.inventory import Described, source_of, why_not_a_snapshot
 from lambdas.domain.ownership import expiry_of, tags_of, utc_text
 from lambdas.domain.phases import DELETING
+from lambdas.domain.recovery_point import taken_at
 from lambdas.domain.verdict import Verdict
 
 AVAILABLE = "available"

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
+from lambdas.domain.versions import known_fields
+
 BATCH_BYTES = 8 * 2**30
 """At 14 MB/s, which a cold volume gives, a batch ends inside its function's 15 minutes."""
 
@@ -123,7 +125,9 @@ class Measurement:
 def unit_from(document: Mapping[str, Any]) -> Unit:
     """A unit as it lies in the evidence."""
     bounds = {name: (low, high) for name, (low, high) in document["bounds"].items()}
-    return Unit(**{**document, "bounds": bounds, "claim": Claim(document["claim"])})
+    return Unit(
+        **{**known_fields(Unit, document), "bounds": bounds, "claim": Claim(document["claim"])}
+    )
 
 
 def measurement_from(document: Mapping[str, Any]) -> Measurement:
@@ -131,7 +135,7 @@ def measurement_from(document: Mapping[str, Any]) -> Measurement:
     claim = document.get("claim")
     return Measurement(
         **{
-            **document,
+            **known_fields(Measurement, document),
             "claim": None if claim is None else Claim(claim),
             "status": Status(document["status"]),
             "findings": tuple(document["findings"]),
@@ -143,7 +147,9 @@ def measurement_from(document: Mapping[str, Any]) -> Measurement:
 
 
 def _violation_from(document: Mapping[str, Any]) -> Violation:
-    return Violation(**{**document, "relations": tuple(document["relations"])})
+    return Violation(
+        **{**known_fields(Violation, document), "relations": tuple(document["relations"])}
+    )
 
 
 def to_document(value: Unit | Measurement) -> dict[str, Any]:

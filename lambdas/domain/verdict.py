@@ -9,10 +9,18 @@ from typing import Any
 from lambdas.domain.attribution import attribute
 from lambdas.domain.shortened import shortened
 from lambdas.domain.units import Claim, Measurement, Status, Unit, Violation, weakest
+from lambdas.domain.versions import known_fields
 
 ROWS_CHECK = "counts"
 """The check whose claim says whether a relation's rows are proven equal to the source."""
+DATABASES_CHECK = "databases"
+TEMPLATE = "template1"
+"""What new databases are made from; one that is closed hides nothing of the user's."""
 
+_HOLDERS = (ROWS_CHECK, DATABASES_CHECK)
+"""The checks whose subjects hold what a user would miss."""
+
+NAMES_SHOWN = 5
 REASONS_SHOWN = 20
 TEXTS_KEPT = 20
 TEXT_LENGTH = 500
@@ -108,8 +116,11 @@ def judge(results: Sequence[Result], failure: str = "", *, rows_wanted: bool = F
         unknown.append("no database was reached")
     if rows_wanted and not failure:
         unknown += _no_rows_compared(results)
+    if not unknown and not any(_is_data(result) for result in results):
+        unknown.append(_nothing_to_prove(results))
     reasons = _shown(wrong + unknown)
-    warnings = _shown([text for result in results for text in _warnings(result)])
+    told = [text for result in results for text in _warnings(result)]
+    warnings = _shown([*_databases_left_out(results), *told, *_relations_left_out(results)])
     verdict = Verdict.FAILED if wrong else Verdict.INCONCLUSIVE if unknown else Verdict.PASSED
     return Judgement(verdict, reasons, tuple(results), warnings)
 
@@ -145,7 +156,7 @@ def judgement_from(document: Mapping[str, Any]) -> Judgement:
     results = tuple(
         Result(
             **{
-                **found,
+                **known_fields(Result, found),
                 "status": Status(found["status"]),
                 "claim": Claim(found["claim"]),
                 "expected": {name: tuple(pair) for name, pair in found["expected"].items()},
@@ -271,7 +282,47 @@ def _unknown(result: Result) -> Iterator[str]:
 
 
 def _is_database_reached(result: Result) -> bool:
-    return result.check == "databases" and result.status is Status.OK
+    return result.check == DATABASES_CHECK and result.status is Status.OK
+
+
+def _is_data(result: Result) -> bool:
+    """Whether data of the user's were measured, a table without a row too."""
+    return result.check == ROWS_CHECK and result.status is not Status.EXEMPT
+
+
+def _nothing_to_prove(results: Sequence[Result]) -> str:
+    left_out = sum(r.status is Status.EXEMPT for r in results if r.check in _HOLDERS)
+    if left_out:
+        return (
+            f"no table was read, so nothing was proven: {left_out:,} tables or databases are left"
+            " out by their nature, see the warnings; make what is to be proven a logged table in a"
+            " database that takes connections"
+        )
+    return (
+        "there is no table in any database, so nothing was proven: this is no backup of data; see"
+        " whether it is the right instance. Of one that is meant to be empty, mode snapshot takes"
+        " a snapshot and proves nothing"
+    )
+
+
+def _databases_left_out(results: Sequence[Result]) -> Iterator[str]:
+    for result in results:
+        if result.database == TEMPLATE or result.check != DATABASES_CHECK:
+            continue
+        if result.status is Status.EXEMPT and result.notes:
+            told = f"the whole database {result.database} was left out, nothing of it is proven"
+            yield f"{told}: {'; '.join(result.notes)}"
+
+
+def _relations_left_out(results: Sequence[Result]) -> Iterator[str]:
+    """One for each database and reason: a thousand unlogged tables are one thing to know."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for result in results:
+        if result.check in _HOLDERS and result.status is Status.EXEMPT and result.subject:
+            groups[(result.database, "; ".join(result.notes))].append(result.subject)
+    for (database, why), names in groups.items():
+        told = ", ".join(shortened(names, NAMES_SHOWN))
+        yield f"{database}: left out, nothing of it is proven: {told}: {why}"
 
 
 def _no_rows_compared(results: Sequence[Result]) -> Iterator[str]:

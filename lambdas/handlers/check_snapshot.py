@@ -8,6 +8,7 @@ from lambdas.adapters.rds import Rds
 from lambdas.domain.drill import drill_from, moment
 from lambdas.domain.phases import look_at_snapshot
 from lambdas.domain.polling import answer
+from lambdas.domain.recovery_point import taken_at
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 
@@ -20,7 +21,7 @@ def handler(event: Event, _context: Any) -> Any:
     now, since = moment(event["now"]), moment(event["since"])
     until, look = moment(drill.deadline_at), look_at_snapshot(snapshot)
     what = f"the snapshot {drill.snapshot_id}"
-    taken_at = snapshot.get("SnapshotDatabaseTime") or snapshot.get("SnapshotCreateTime")
+    time = taken_at(snapshot)
     return {
         **asdict(answer(look, what, since, now, until, settings.poll_seconds)),
         "snapshot": {
@@ -28,6 +29,6 @@ def handler(event: Event, _context: Any) -> Any:
             "snapshot_arn": snapshot["DBSnapshotArn"],
             "type": snapshot["SnapshotType"],
             "allocated_gib": snapshot["AllocatedStorage"],
-            "taken_at": taken_at.isoformat() if taken_at else "",
+            "taken_at": time.isoformat() if time else "",
         },
     }

@@ -12,9 +12,6 @@ from lambdas.domain.drill import Drill, decide, execution_from, target_faults, t
 from lambdas.observability import Event, logged
 from lambdas.settings import Settings, from_environment
 
-_NAMELESS = {"db_instance_id": "x"}
-"""Stands in for an identifier at fault, so that the other fields are looked at all the same."""
-
 
 @logged("PlanDrill")
 def handler(event: Event, _context: Any) -> Any:
@@ -30,27 +27,23 @@ def handler(event: Event, _context: Any) -> Any:
 
 def _refusal(event: Event, faults: list[str]) -> dict[str, Any]:
     """What the execution ends with, in the shape that PublishReport would give it."""
-    document, cause = event["input"], "The input was refused: " + "; ".join(faults)
+    document = event["input"]
     source = document.get("db_instance_id") if isinstance(document, dict) else None
-    told = notice.of_refusal(source, cause, event["execution"]["id"])
+    told = notice.of_refusal(source, faults, event["execution"]["id"])
     return {
         "verdict": notice.REFUSED,
         "mode": "",
-        "headline": cause,
+        "headline": "\n- ".join(["The input was refused:", *faults]),
         "notice": told.document(),
     }
 
 
 def _plan(event: Event, settings: Settings, rds: Rds) -> tuple[Drill | None, list[str]]:
-    document = event["input"]
-    faults = requests.structural_faults(document)
-    if not isinstance(document, dict):
+    request, faults = requests.understood(event["input"])
+    if request is None:
         return None, faults
-    legal = {key: value for key, value in document.items() if not _at_fault(key, faults)}
-    request = requests.parse({**_NAMELESS, **legal})
-    faults += requests.contradictions(request)
     faults += bounds.quarantine_faults(request, settings)
-    if "db_instance_id" not in legal:
+    if request.source == requests.NAMELESS:
         return None, faults
     instance = rds.find_instance(request.source)
     faults += bounds.source_faults(request, settings)
@@ -67,10 +60,6 @@ def _plan(event: Event, settings: Settings, rds: Rds) -> tuple[Drill | None, lis
     if faults or instance is None:
         return None, faults
     return decide(request, instance, snapshot, settings, execution_from(event)), []
-
-
-def _at_fault(field: str, faults: list[str]) -> bool:
-    return any(fault.startswith((f"{field}:", f"{field}.", f"{field}[")) for fault in faults)
 
 
 def _existing_snapshot(request: requests.Request, rds: Rds, settings: Settings) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 from lambdas.adapters.rds import Rds, RestoreTarget
 from lambdas.domain.drill import drill_from
 from lambdas.domain.ownership import ROLE_COPY
+from lambdas.domain.versions import known_fields
 from lambdas.observability import Event, logged
 
 
@@ -13,6 +14,6 @@ def handler(event: Event, _context: Any) -> Any:
     """``{"copy_id", "copy_arn"}``."""
     drill = drill_from(event)
     tags = drill.ownership_tags(ROLE_COPY)
-    target = RestoreTarget(**drill.target)
+    target = RestoreTarget(**known_fields(RestoreTarget, drill.target))
     instance = Rds().restore(drill.owner, drill.snapshot_id, drill.copy_id, target, tags)
     return {"copy_id": drill.copy_id, "copy_arn": instance["DBInstanceArn"]}

@@ -12,6 +12,7 @@ from lambdas.checks.shape import Bench
 from lambdas.domain import documents
 from lambdas.domain.drill import drill_from
 from lambdas.domain.units import to_document, unit_from
+from lambdas.domain.versions import known_fields
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 from lambdas.verification.batch import measure_batch
@@ -30,7 +31,9 @@ def handler(event: Event, context: Any) -> Any:
         before, after = readings_of(drill, evidence)
         seconds = seconds_left_of(drill, context)
         bench = Bench(
-            session=copy_sessions(CopyAddress(**event["copy"]), settings, seconds=seconds),
+            session=copy_sessions(
+                CopyAddress(**known_fields(CopyAddress, event["copy"])), settings, seconds=seconds
+            ),
             before=before,
             after=after,
         )

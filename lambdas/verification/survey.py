@@ -99,5 +99,15 @@ def _seen(connect: Connect, database: str, look: Look) -> Seen:
 
 def _why_exempt(allowed: bool, limit: int) -> str:
     if limit == _INTERRUPTED_DROP:
-        return "its DROP was interrupted on the source; nobody can connect"
-    return "" if allowed else "closed to connections on the source (datallowconn is off)"
+        return "its DROP was interrupted on the source, nobody can connect; repeat it there"
+    if not allowed:
+        return (
+            "closed to connections on the source (datallowconn is off); to have it verified, there:"
+            " ALTER DATABASE … ALLOW_CONNECTIONS true"
+        )
+    if limit == 0:
+        return (
+            "closed to connections on the source (its connection limit is 0); to have it verified,"
+            " there: ALTER DATABASE … CONNECTION LIMIT -1"
+        )
+    return ""

@@ -11,6 +11,7 @@ from lambdas.errors import TimeMachineError
 from local.cloud import SOURCE, Cloud
 from tests.workflow.conftest import leftovers
 
+PUBLISHING = "PublishReport"
 POLLS = {"CheckSnapshot", "CheckInstance", "CheckDeletion"}
 
 
@@ -59,6 +60,21 @@ def test_a_finished_drill_can_be_replayed_without_making_anything(cloud: Cloud) 
             cloud.functions.invoke(cloud.functions.arn(state), json.dumps(event).encode())
     assert sorted(cloud.rds.database_snapshots) == snapshots
     assert leftovers(cloud) == []
+
+
+def test_a_report_whose_function_was_lost_still_gives_its_metrics(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The try that wrote it may end before it has measured; the dead man's switch would sound."""
+    cloud.run({"db_instance_id": SOURCE})
+    event = next(event for state, event, _ in cloud.functions.invocations if state == PUBLISHING)
+    written = cloud.evidence()
+    capsys.readouterr()
+    cloud.functions.invoke(cloud.functions.arn(PUBLISHING), json.dumps(event).encode())
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line]
+    assert [line["DrillPassed"] for line in lines if "DrillPassed" in line] == [[1.0]]
+    assert [line["CleanupFailed"] for line in lines if "CleanupFailed" in line] == [[0.0]]
+    assert cloud.evidence() == written
 
 
 def test_a_copy_of_another_drill_is_not_touched(cloud: Cloud) -> None:

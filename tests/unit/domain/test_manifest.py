@@ -1,14 +1,16 @@
 """The manifest: durations, totals and one sentence."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lambdas.domain.drill import Drill
-from lambdas.domain.manifest import build, durations, headline
+from lambdas.domain.manifest import PHASES, build, durations, headline
 from lambdas.domain.units import Claim, Status
 from lambdas.domain.verdict import Judgement, Result, Verdict
 
@@ -77,11 +79,12 @@ def test_a_restore_that_did_not_succeed_has_no_recovery_time(drill: Drill) -> No
 def test_the_totals_count_what_was_measured(drill: Drill) -> None:
     assert _build(drill, PASSED, MARKS)["totals"] == {
         "databases": 2,
-        "relations": 4,
+        "relations": 3,
         "rows": 1235,
         "proven": 1,
         "consistent": 1,
-        "not compared": 2,
+        "not compared": 1,
+        "left out": 1,
         "wrong": 1,
         "not measured": 2,
     }
@@ -99,6 +102,41 @@ def test_the_manifest_is_json_with_the_drill_and_every_result(drill: Drill) -> N
 def test_a_passed_headline_tells_source_snapshot_and_rows(drill: Drill) -> None:
     told = headline(drill, PASSED)
     assert told.startswith(f"PASSED: orders came back from {drill.snapshot_id}: 1,235 rows")
+
+
+@pytest.mark.parametrize(
+    ("exempt", "said"),
+    [
+        (0, "1,000 rows in 1 relations of 1 databases were read, 1 counts are proven equal"),
+        (1, " 1 relation was not read, by their nature"),
+        (9, " 9 relations were not read, by their nature"),
+    ],
+)
+def test_a_headline_counts_only_what_was_read(drill: Drill, exempt: int, said: str) -> None:
+    """An unlogged or a foreign table is neither read nor "not compared"."""
+    results = (
+        _result("databases", Status.OK, Claim.PROVEN),
+        _result("counts", Status.OK, Claim.PROVEN, 1000),
+        *(_result("counts", Status.EXEMPT, Claim.NOT_COMPARED) for _ in range(exempt)),
+    )
+    told = headline(drill, Judgement(Verdict.PASSED, (), results))
+    assert said in told
+    assert "1,000 rows in 1 relations" in told
+    assert " 0 not compared." in told
+
+
+def test_the_phases_are_those_that_the_machine_marks() -> None:
+    """A state that marks its beginning and is not here would be a phase without a word of ours."""
+    machine = (Path(__file__).parents[3] / "statemachine" / "drill.asl.json").read_text("utf-8")
+    marked = set(re.findall(r"'(\w+)': \$states\.context\.State\.EnteredTime", machine))
+    first = json.loads(machine)["States"]["PlanDrill"]["Assign"]["marks"]
+    assert marked | set(first) == set(PHASES)
+
+
+def test_a_mark_that_is_not_known_is_a_phase_of_its_own_name() -> None:
+    marks = {**MARKS, "WeighCopy": "2026-11-22T09:57:00Z"}
+    spent = durations(marks, NOW)
+    assert (spent["secure"], spent["WeighCopy"], spent["total"]) == (120.0, 180.0, 929.5)
 
 
 def test_a_passed_restore_tells_until_when_its_copy_is_kept(drill: Drill) -> None:

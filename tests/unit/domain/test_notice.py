@@ -138,7 +138,7 @@ def longest(field: str) -> str:
 )
 def test_a_subject_is_what_sns_takes(source: str, verdict: Verdict) -> None:
     """ASCII, one line, below 100 characters, and not empty, whatever the source is called."""
-    refused = notice.of_refusal(source, "x", EXECUTION)
+    refused = notice.of_refusal(source, ["x"], EXECUTION)
     drill = {"source": refused.source, "purpose": longest("purpose"), "mode": longest("mode")}
     report: dict[str, Any] = {
         "verdict": verdict,
@@ -158,20 +158,27 @@ def test_a_subject_is_what_sns_takes(source: str, verdict: Verdict) -> None:
 
 @given(st.text(min_size=300))
 def test_a_reason_stays_one_short_line(reason: str) -> None:
-    message = notice.of_refusal("orders", reason, EXECUTION).message
+    message = notice.of_refusal("orders", [reason], EXECUTION).message
     assert len(message.splitlines()) == 4
     assert max(map(len, message.splitlines())) <= notice.LINE_LENGTH
 
 
 @pytest.mark.parametrize("source", [None, 7, "", "-x", "a b", "x\ny", {"a": "b"}])
 def test_a_refusal_names_no_source_that_can_not_be_one(source: Any) -> None:
-    assert notice.of_refusal(source, "cause", EXECUTION).source == "unknown"
+    assert notice.of_refusal(source, ["cause"], EXECUTION).source == "unknown"
 
 
 def test_a_refusal_names_its_source_and_faults() -> None:
-    found = notice.of_refusal("orders", "The input was refused: mode: is not allowed", EXECUTION)
+    faults = ["mode: is not allowed", "colour: unknown field"]
+    found = notice.of_refusal("orders", faults, EXECUTION)
     assert (found.subject, found.verdict, found.source) == ("REFUSED: orders", "REFUSED", "orders")
-    assert "mode: is not allowed" in found.message
+    assert found.message.splitlines()[1:3] == [f"- {fault}" for fault in faults]
+
+
+def test_a_refusal_of_many_faults_tells_how_many_more() -> None:
+    message = notice.of_refusal("orders", ["x: is wrong"] * 30, EXECUTION).message
+    assert message.count("- x: is wrong") == notice.FAULTS_TOLD
+    assert f"- and {30 - notice.FAULTS_TOLD} more" in message
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,6 @@ def test_an_unmeasured_unit_is_inconclusive_with_its_note() -> None:
         ([Claim.NOT_COMPARED, Claim.NOT_COMPARED], Verdict.INCONCLUSIVE),
         ([Claim.NOT_COMPARED, Claim.CONSISTENT], Verdict.PASSED),
         ([Claim.PROVEN], Verdict.PASSED),
-        ([], Verdict.PASSED),
     ],
 )
 def test_rows_that_were_to_be_compared_must_be_in_some_table_if_there_is_one(
@@ -159,7 +158,10 @@ def test_passed_is_only_what_has_no_wrong_and_no_unmeasured_unit(
         _found(status, f"u{number}") for number, status in enumerate(found) if status is not None
     ]
     good = {Status.OK, Status.EXEMPT}
-    worst = Verdict.PASSED if good.issuperset(found) else Verdict.INCONCLUSIVE
+    # What is left out proves nothing: some table must have been read, to its end.
+    proving = {Status.OK} if as_ranges else good
+    some = Status.OK in found and proving.issuperset(found)
+    worst = Verdict.PASSED if some else Verdict.INCONCLUSIVE
     wanted = Verdict.FAILED if Status.WRONG in found else worst
     assert _judge(*measured, units=units).verdict is wanted
 
@@ -239,9 +241,62 @@ def test_nothing_is_claimed_of_what_is_wrong_or_unmeasured(found: Measurement) -
 
 def test_what_is_exempt_says_why_and_does_not_spoil_the_drill() -> None:
     unit = replace(ORDERS, exempt=True, why="foreign: its rows are on another server")
-    found = _judge(_found(Status.EXEMPT), units=(unit,))
+    measured = (_found(Status.EXEMPT), _rows(11, "counts/1"))
+    other = replace(ORDERS, id="counts/1", subject="others")
+    found = _judge(*measured, units=(unit, other))
     assert found.verdict is Verdict.PASSED
     assert unit.why in found.results[0].notes
+
+
+TEMPLATE = Result("databases", "template1", "", Status.OK, Claim.PROVEN)
+UNLOGGED = "unlogged: a snapshot need not hold its rows"
+NOT_READ = Status.EXEMPT, Claim.NOT_COMPARED
+
+
+def _reached(*results: Result) -> Judgement:
+    return judge([Result("databases", "shop", "", Status.OK, Claim.PROVEN), TEMPLATE, *results])
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        ([], "there is no table in any database"),
+        ([Result("catalog", "shop", "", Status.OK, Claim.PROVEN)], "there is no table"),
+        ([Result("counts", "shop", "t", *NOT_READ, notes=(UNLOGGED,))], "no table was read"),
+        ([Result("databases", "archive", "", *NOT_READ, notes=("closed",))], "no table was read"),
+    ],
+)
+def test_nothing_to_prove_is_not_passed(results: list[Result], said: str) -> None:
+    """The backup of the wrong instance, or of one that was emptied by mistake, proves nothing."""
+    found = _reached(*results)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert [said in reason for reason in found.reasons] == [True]
+
+
+def test_a_table_without_rows_is_something_to_prove() -> None:
+    table = Result("counts", "shop", "t", Status.OK, Claim.PROVEN, {"rows": 0})
+    assert _reached(table).verdict is Verdict.PASSED
+
+
+def test_an_unmeasured_table_is_the_reason_and_not_that_there_is_none() -> None:
+    table = Result("counts", "shop", "t", Status.UNMEASURED, Claim.NOT_COMPARED, notes=("late",))
+    assert _reached(table).reasons == ("shop: t: not measured (counts): late",)
+
+
+def test_what_hides_data_is_a_warning_of_its_own() -> None:
+    """The databases come first: the headline shows one warning, a notice three."""
+    read = Result("counts", "shop", "orders", Status.OK, Claim.PROVEN)
+    unlogged = [Result("counts", "shop", f"u{n}", *NOT_READ, notes=(UNLOGGED,)) for n in range(7)]
+    foreign = Result("counts", "shop", "far", *NOT_READ, notes=("foreign",))
+    index = Result("btrees", "shop", "i", *NOT_READ, notes=("of an unlogged table",))
+    closed = Result("databases", "archive", "", *NOT_READ, notes=("closed to connections",))
+    found = _reached(read, *unlogged, foreign, index, closed)
+    assert found.verdict is Verdict.PASSED
+    assert found.warnings == (
+        "the whole database archive was left out, nothing of it is proven: closed to connections",
+        f"shop: left out, nothing of it is proven: u0, u1, u2, u3, u4, and 2 more: {UNLOGGED}",
+        "shop: left out, nothing of it is proven: far: foreign",
+    )
 
 
 @pytest.mark.parametrize(("more", "last"), [(0, "t29"), (1, "and 1 more"), (5, "and 5 more")])

@@ -1,0 +1,17 @@
+"""Documents of another version's shape.
+
+Step Functions keeps the definition with which an execution began, and a function is whatever is
+deployed when it is invoked: a drill that runs across a deployment hands documents that another
+version wrote to this one, DeleteInstance included. So a field that is not known is passed over, and
+one that a later version added has a default.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+
+def known_fields(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a document the dataclass ``kind`` has a field for."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in document.items() if name in names}
