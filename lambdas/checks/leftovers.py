@@ -20,7 +20,7 @@ from lambdas.domain.units import Claim, Measurement, Unit
 NAME = "leftovers"
 SERVER = "prepared transactions and slots"
 DATABASE = "half-made objects"
-SHOWN = 10
+SHOWN = 20
 
 # Neither its name nor its statements are told: a name may hold data.
 _PREPARED = """
