@@ -84,7 +84,7 @@ class LiveView:
 
 
 def show_report(console: Console, report: dict[str, Any]) -> None:
-    """The verdict table, the durations, what measuring cost, the verdict and its reasons."""
+    """The verdict table, the durations, what measuring cost, the verdict and all reasons for it."""
     if report["results"]:
         console.print(_results(report["results"]))
     console.print(_durations(report))
@@ -94,6 +94,8 @@ def show_report(console: Console, report: dict[str, Any]) -> None:
     console.print(Text(report["headline"], style=f"bold {colour}"), soft_wrap=True)
     for reason in report["reasons"]:
         console.print(Text(f"  - {reason}"), soft_wrap=True)
+    for warning in report["warnings"]:
+        console.print(Text(f"  - warning: {warning}", style="yellow"), soft_wrap=True)
 
 
 def _results(results: list[dict[str, Any]]) -> Table:

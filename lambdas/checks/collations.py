@@ -1,7 +1,7 @@
 """The engine sorts text as the one that made the indexes, or the indexes in doubt are named.
 
 A library of collations that has changed makes no row wrong. It makes an index on text wrong where
-it sorts otherwise, and :mod:`lambdas.checks.btrees` finds that entry by entry; so this is a note
+it sorts otherwise, and :mod:`lambdas.checks.btrees` finds that entry by entry; so this is a warning
 where that check can run, and *not measured* where it can't.
 """
 
@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lambdas.adapters.postgres import Session
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Unit
 
 NAME = "collations"
 SUBJECT = "collation versions"
 SHOWN = 10
-FINDING_LENGTH = 480
+FINDING_LENGTH = 440
 
 _DATABASE_HAS_VERSION = 15
 
@@ -71,19 +72,21 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Compare what is recorded with what the engine has, and both with the source."""
-    notes: list[str] = []
-    unsure = False
+    outcome = Outcome()
     there = _on_the_source(unit, bench.before)
     with bench.session(unit.database) as session:
         found = read(session)
         (can_check,) = session.row(_CAN_CHECK_TREES, doing="looking for amcheck")
+        outcome.measured["versions that differ"] = len(found)
         for number, (name, recorded, actual) in found.items():
             indexes = session.rows(_INDEXES, [number], doing=f"listing the indexes on {name}")
             same = there is not None and there.get(number) == [name, recorded, actual]
-            unsure |= bool(indexes) and not can_check and not same
-            notes.append(_told(name, recorded, actual, [index for index, _ in indexes], same))
-    status = Status.UNMEASURED if unsure else Status.OK
-    return Measurement(unit.id, status, {"versions that differ": len(found)}, notes=tuple(notes))
+            told = _told(name, recorded, actual, [index for index, _ in indexes], same)
+            if indexes and not can_check and not same:
+                outcome.not_measured(f"{told}; amcheck, which would look at them, is not to be had")
+            else:
+                outcome.warning(told)
+    return outcome.measurement(unit)
 
 
 def _told(name: str, recorded: str, actual: str, indexes: list[str], same: bool) -> str:

@@ -20,6 +20,35 @@ _MUST_ANSWER_ALIKE = """
                   WHERE m[1] <> '0' AND (p.oid IS NULL OR p.provolatile <> 'i'
                                          OR p.prolang NOT IN (12, 13))))
 """
+# Whether rows that break it can only be damage: it holds for a row for good once it has held. A new
+# column or field changes what a whole row or a composite is, a function of an extension comes anew
+# with its next version.
+_HOLDS_FOR_GOOD = """
+({0}::text !~ ':varattno 0 |:argisrow true|[{{](FIELDSELECT|ROWCOMPARE|MINMAX) '
+ AND NOT EXISTS (SELECT FROM regexp_matches({0}::text, ':(?:op)?funcid ([0-9]+)', 'g') m
+                  WHERE m[1]::bigint >= 16384))
+"""
+# By which collations its functions answer, but for those that compare or count byte by byte: = and
+# <> of text, bpchar and name, and the lengths.
+_COLLATIONS_OF = """
+ARRAY(SELECT DISTINCT m[2]::bigint
+        FROM regexp_matches({0}::text,
+                            ':(?:op)?funcid ([0-9]+)[^{{}}]*:inputcollid ([0-9]+)', 'g') m
+       WHERE m[1] NOT IN ('67', '157', '1048', '1053', '62', '659',
+                          '1257', '1317', '1318', '1381'))
+"""
+# Collations that PostgreSQL itself sorts by. A library's may change under an index, and let in what
+# its order kept out.
+_SORTED_FOR_GOOD = """
+SELECT l.oid::bigint FROM pg_catalog.pg_collation l
+  JOIN pg_catalog.pg_database d ON d.datname = current_database()
+ WHERE CASE WHEN l.collprovider = 'd' THEN coalesce(to_jsonb(d) ->> 'datlocprovider', 'c')
+            ELSE l.collprovider::text END = 'b'
+    OR CASE WHEN l.collprovider = 'd' THEN coalesce(to_jsonb(d) ->> 'datlocprovider', 'c')
+            ELSE l.collprovider::text END = 'c'
+       AND CASE WHEN l.collprovider = 'd' THEN d.datcollate::text
+                ELSE l.collcollate::text END IN ('C', 'POSIX')
+"""
 # PostgreSQL 18 marks a column before its NOT NULL is valid.
 _NOT_NULL = """
 SELECT a.attname FROM pg_catalog.pg_attribute a
@@ -32,15 +61,26 @@ SELECT a.attname FROM pg_catalog.pg_attribute a
 """
 _CHECKS = f"""
 SELECT quote_ident(o.conname), pg_catalog.pg_get_expr(o.conbin, o.conrelid),
-       {_MUST_ANSWER_ALIKE.format("o.conbin")}
+       {_MUST_ANSWER_ALIKE.format("o.conbin")}, {_HOLDS_FOR_GOOD.format("o.conbin")},
+       {_COLLATIONS_OF.format("o.conbin")}
   FROM pg_catalog.pg_constraint o
  WHERE o.conrelid = %s::oid AND o.contype = 'c' AND o.convalidated
    AND coalesce((to_jsonb(o) ->> 'conenforced')::bool, true)
  ORDER BY o.conname
 """
-_BOUND = """
-SELECT pg_catalog.pg_get_partition_constraintdef(c.oid)
-  FROM pg_catalog.pg_class c WHERE c.oid = %s::oid AND c.relispartition
+_BOUND = f"""
+SELECT pg_catalog.pg_get_partition_constraintdef(c.oid),
+       coalesce(bool_and(l.class < 16384 AND {_HOLDS_FOR_GOOD.format("k.expressions")}), true),
+       array_agg(l.coll::bigint) FILTER (WHERE p.partstrat = 'r')
+       || array_agg(m.coll) FILTER (WHERE m.coll IS NOT NULL)
+  FROM pg_catalog.pg_class c
+ CROSS JOIN LATERAL pg_catalog.pg_partition_ancestors(c.oid) a (oid)
+  JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = a.oid
+ CROSS JOIN LATERAL (SELECT coalesce(p.partexprs::text, '')) k (expressions)
+ CROSS JOIN LATERAL unnest(p.partclass::oid[], p.partcollation::oid[]) l (class, coll)
+  LEFT JOIN LATERAL unnest({_COLLATIONS_OF.format("k.expressions")}) m (coll) ON true
+ WHERE c.oid = %s::oid AND c.relispartition
+ GROUP BY c.oid
 """
 _DOMAINS = f"""
 WITH RECURSIVE domain (attname, oid, outer_oid, base) AS (
@@ -65,7 +105,8 @@ _UNIQUE = f"""
 SELECT quote_ident(c.relname), coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false),
        array_agg(a.attname::text ORDER BY k.place),
        array_agg(ln.nspname::text ORDER BY k.place), array_agg(l.collname::text ORDER BY k.place),
-       bool_and(p.opcdefault)
+       bool_and(p.opcdefault), bool_and(p.oid < 16384) AND bool_and(i.indimmediate),
+       array_agg(k.coll::bigint)
   FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
  CROSS JOIN LATERAL unnest(i.indkey::int2[], i.indcollation::oid[], i.indclass::oid[])
                     WITH ORDINALITY k (number, coll, class, place)
@@ -82,6 +123,11 @@ _FOREIGN = """
 SELECT quote_ident(o.conname), o.confmatchtype = 'f', coalesce((to_jsonb(o) ->> 'conperiod')::bool,
        false), n.nspname, p.relname, p.relkind = 'r',
        quote_ident(n.nspname) || '.' || quote_ident(p.relname),
+       ARRAY(SELECT quote_ident(tn.nspname) || '.' || quote_ident(t.relname)
+               FROM pg_catalog.pg_partition_tree(p.oid) l
+               JOIN pg_catalog.pg_class t ON t.oid = l.relid
+               JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
+              WHERE p.relkind = 'p' AND t.relkind <> 'p'),
        array_agg(a.attname::text ORDER BY k.place), array_agg(b.attname::text ORDER BY k.place),
        array_agg(s.nspname::text ORDER BY k.place), array_agg(e.oprname::text ORDER BY k.place)
   FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_class p ON p.oid = o.confrelid
@@ -96,7 +142,7 @@ SELECT quote_ident(o.conname), o.confmatchtype = 'f', coalesce((to_jsonb(o) ->> 
    AND coalesce((to_jsonb(o) ->> 'conenforced')::bool, true)
    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint u
                     WHERE u.oid = o.conparentid AND u.conrelid = o.conrelid)
- GROUP BY o.oid, o.conname, o.confmatchtype, 3, n.nspname, p.relname, p.relkind ORDER BY 1
+ GROUP BY o.oid, o.conname, o.confmatchtype, 3, n.nspname, p.oid, p.relname, p.relkind ORDER BY 1
 """
 _TABLES = """
 SELECT %s::oid::bigint
@@ -106,6 +152,9 @@ SELECT o.confrelid::bigint FROM pg_catalog.pg_constraint o
 """
 _EXCLUSIONS = """
 SELECT quote_ident(o.conname), i.indexprs IS NULL AND i.indpred IS NULL,
+       i.indimmediate AND NOT EXISTS (SELECT FROM unnest(i.indclass::oid[]) l (class)
+                                       WHERE l.class >= 16384),
+       i.indcollation::oid[]::bigint[],
        array_agg(a.attname::text ORDER BY k.place),
        array_agg(s.nspname::text ORDER BY k.place), array_agg(e.oprname::text ORDER BY k.place)
   FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_index i ON i.indexrelid = o.conindid
@@ -114,8 +163,20 @@ SELECT quote_ident(o.conname), i.indexprs IS NULL AND i.indpred IS NULL,
   JOIN pg_catalog.pg_operator e ON e.oid = k.operator
   JOIN pg_catalog.pg_namespace s ON s.oid = e.oprnamespace
  WHERE o.conrelid = %s::oid AND o.conexclop IS NOT NULL AND i.indisvalid
- GROUP BY o.oid, o.conname, 2 ORDER BY 1
+ GROUP BY o.oid, o.conname, 2, 3, 4 ORDER BY 1
 """
+
+TRIGGERS_OFF = "such rows come in while triggers are off"
+DOMAIN_CHANGED = "a changed domain or a cast without a function lets such values in"
+COLLATION_CHANGED = "a library of collations that changed lets such rows in"
+DEFERRED = (
+    "such rows come in while the triggers of a deferrable key are off, or with another version of"
+    " the extension that compares them"
+)
+REDEFINED = "a new field or another version of an extension can break it"
+
+Lasting = frozenset[int]
+"""Collations that sort as they always did."""
 
 
 @dataclass(frozen=True)
@@ -126,11 +187,13 @@ class Rule:
         name: for a sentence: ``check positive``.
         what: what is wrong with a row that breaks it, after the number of such rows.
         broken: the condition that such a row meets.
+        cause: how a healthy server comes to hold such a row; empty: it does not.
     """
 
     name: str
     what: str
     broken: sql.Composable
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,12 +203,16 @@ class WideRule:
     Attributes:
         query: gives the number of rows that break it and the place of the first.
         by_index: whether the query needs an index to end.
+        cause: as of :class:`Rule`.
+        others: the names of the other tables whose rows it asks.
     """
 
     name: str
     what: str
     query: sql.Composable
     by_index: bool = False
+    cause: str = ""
+    others: tuple[str, ...] = ()
 
 
 def tables_of(session: Session, oid: int, doing: str) -> list[int]:
@@ -166,14 +233,16 @@ def rules_of(
     def rows(query: str) -> list[tuple[Any, ...]]:
         return session.rows(query, [table["oid"]], doing=doing)
 
+    listed = session.rows(_SORTED_FOR_GOOD, doing=doing)
+    lasting = frozenset({0, *(oid for (oid,) in listed)})
     found: list[Rule | WideRule | str] = [_not_null(column) for (column,) in rows(_NOT_NULL)]
-    found += [_check(*row) for row in rows(_CHECKS)]
-    found += [_bound(bound) for (bound,) in rows(_BOUND) if bound]
+    found += [_check(lasting, *row) for row in rows(_CHECKS)]
+    found += [_bound(lasting, *row) for row in rows(_BOUND) if row[0]]
     found += [_domain(name, *row) for row in rows(_DOMAINS)]
-    found += [_unique(name, *row) for row in rows(_UNIQUE)]
+    found += [_unique(name, lasting, *row) for row in rows(_UNIQUE)]
     for row in rows(_FOREIGN):
         found += _foreign(name, *row)
-    found += [_exclusion(name, table["size_bytes"], *row) for row in rows(_EXCLUSIONS)]
+    found += [_exclusion(name, table["size_bytes"], lasting, *row) for row in rows(_EXCLUSIONS)]
     return (
         [item for item in found if isinstance(item, Rule)],
         [item for item in found if isinstance(item, WideRule)],
@@ -187,15 +256,34 @@ def _not_null(column: str) -> Rule:
     return Rule(f"not null {column}", "have no value", broken)
 
 
-def _check(name: str, expression: str, alike: bool) -> Rule | str:
+def _check(
+    lasting: Lasting,
+    name: str,
+    expression: str,
+    alike: bool,
+    for_good: bool,
+    collations: Sequence[int],
+) -> Rule | str:
     if not alike:
         return f"check {name} is not asked again: it need not answer as it did"
-    return Rule(f"check {name}", "break it", sql.SQL("({}) IS FALSE").format(_verbatim(expression)))
-
-
-def _bound(expression: str) -> Rule:
     broken = sql.SQL("({}) IS FALSE").format(_verbatim(expression))
-    return Rule("partition bound", "belong into another partition", broken)
+    cause = _cause(lasting, for_good, collations, REDEFINED)
+    return Rule(f"check {name}", "break it", broken, cause)
+
+
+def _bound(
+    lasting: Lasting, expression: str, for_good: bool, collations: Sequence[int] | None
+) -> Rule:
+    broken = sql.SQL("({}) IS FALSE").format(_verbatim(expression))
+    cause = _cause(lasting, for_good, collations or (), REDEFINED)
+    return Rule("partition bound", "belong into another partition", broken, cause)
+
+
+def _cause(lasting: Lasting, for_good: bool, collations: Sequence[int], otherwise: str) -> str:
+    """How a healthy server comes to break a rule that needs collations and what they sort."""
+    if not for_good:
+        return otherwise
+    return "" if lasting.issuperset(collations) else COLLATION_CHANGED
 
 
 def _domain(
@@ -207,17 +295,21 @@ def _domain(
     query = sql.SQL(
         "SELECT 0 * count({0}::{1}::{2}), NULL FROM ONLY {3} WHERE num_nulls({0}) = 0"
     ).format(sql.Identifier(column), _verbatim(base), domain, table)
-    return WideRule(f"domain of {column}", "has a value that its domain forbids", query=query)
+    what = "has a value that its domain forbids"
+    return WideRule(f"domain of {column}", what, query, cause=DOMAIN_CHANGED)
 
 
 def _unique(  # the columns of _UNIQUE
     table: sql.Composable,
+    lasting: Lasting,
     name: str,
     nulls_too: bool,
     columns: Sequence[str],
     schemas: Sequence[str | None],
     collations: Sequence[str | None],
     ordinary: bool,
+    for_good: bool,
+    sorted_by: Sequence[int],
 ) -> WideRule | str:
     if not ordinary:
         return f"unique key {name} is not asked again: its equality is not that of its types"
@@ -229,7 +321,8 @@ def _unique(  # the columns of _UNIQUE
         "SELECT count(*), min(place) FROM (SELECT min(ctid) AS place FROM ONLY {} WHERE {}"
         " GROUP BY {} HAVING count(*) > 1) twice"
     ).format(table, filled, keys)
-    return WideRule(f"unique key {name}", "(by key) are there more than once", query=query)
+    cause = _cause(lasting, for_good, sorted_by, DEFERRED)
+    return WideRule(f"unique key {name}", "(by key) are there more than once", query, cause=cause)
 
 
 def _foreign(  # the columns of _FOREIGN
@@ -241,6 +334,7 @@ def _foreign(  # the columns of _FOREIGN
     other: str,
     alone: bool,
     other_name: str,
+    partitions: Sequence[str],
     columns: Sequence[str],
     keys: Sequence[str],
     schemas: Sequence[str],
@@ -265,18 +359,24 @@ def _foreign(  # the columns of _FOREIGN
         sql.Identifier(schema, other),
         matches,
     )
-    yield WideRule(f"foreign key {name}", f"have no counterpart in {other_name}", query=query)
+    what = f"have no counterpart in {other_name}"
+    others = tuple(partitions) if partitions else (other_name,)
+    yield WideRule(f"foreign key {name}", what, query, cause=TRIGGERS_OFF, others=others)
     if full:
         nulls = sql.SQL("num_nulls({}) NOT IN (0, {})")
         broken = nulls.format(_list(columns), sql.Literal(len(columns)))
-        yield Rule(f"foreign key {name}", "are neither all null nor all filled", broken)
+        what = "are neither all null nor all filled"
+        yield Rule(f"foreign key {name}", what, broken, TRIGGERS_OFF)
 
 
 def _exclusion(  # the columns of _EXCLUSIONS
     table: sql.Composable,
     size_bytes: int,
+    lasting: Lasting,
     name: str,
     plain: bool,
+    for_good: bool,
+    sorted_by: Sequence[int],
     columns: Sequence[str | None],
     schemas: Sequence[str],
     operators: Sequence[str],
@@ -296,7 +396,8 @@ def _exclusion(  # the columns of _EXCLUSIONS
         "SELECT count(*), min(a.ctid) FROM ONLY {0} a"
         " WHERE EXISTS (SELECT FROM ONLY {0} b WHERE b.ctid <> a.ctid AND {1})"
     ).format(table, meets)
-    return WideRule(f"exclusion {name}", "exclude each other", query=query, by_index=True)
+    cause = _cause(lasting, for_good, sorted_by, DEFERRED)
+    return WideRule(f"exclusion {name}", "exclude each other", query, by_index=True, cause=cause)
 
 
 def _verbatim(text: str) -> sql.Composable:

@@ -11,20 +11,21 @@ replaced since; a unique key with an operator class that is not its type's defau
 foreign key; an exclusion over expressions, of a part of the rows, or of a table beyond
 :data:`lambdas.checks.constraint_rules.EXCLUSION_BYTES`.
 
-Rows that break a constraint are wrong whoever made them so: the source itself may, with triggers
-switched off. The finding says how to ask it.
+A healthy server comes to hold rows that break some of them: those whose parent was deleted while
+triggers were off, say. Whose fault they are is decided by :mod:`lambdas.domain.attribution`; which
+constraints a healthy server can break is said with each rule.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.constraint_rules import Rule, WideRule, rules_of, tables_of
 from lambdas.checks.hidden_rows import seeing_all_rows
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey, is_damage
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Unit
 from lambdas.errors import QueryFailed
 
 NAME = "constraints"
@@ -32,7 +33,8 @@ NAME = "constraints"
 RULES_EACH = 400
 """Rules in one pass; a query has at most 1,664 columns, and a rule takes two."""
 
-FINDING_LENGTH = 480
+TEXT_LENGTH = 330
+"""Of what is told and the query that shows it; what else is said of it fits beside."""
 
 _NOT_OURS = frozenset(
     {
@@ -107,27 +109,21 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Ask each rule of the table's rows."""
-    found = _Found([], [])
+    found = Outcome()
     with bench.session(unit.database) as session:
         doing = f"reading the constraints of {unit.subject}"
         by_row, wide, notes = rules_of(session, unit.detail, doing)
-        found.notes.extend(notes)
+        for note in notes:
+            found.not_asked(note, Claim.NOT_COMPARED)
         tables = tables_of(session, unit.detail["oid"], doing)
         with seeing_all_rows(session, tables, unit.subject):
             _ask_all(session, unit, by_row, wide, found)
-    status = Status.WRONG if found.findings else Status.OK
-    measured = {"constraints": len(by_row) + len(wide)}
-    return Measurement(unit.id, status, measured, tuple(found.findings), tuple(found.notes))
-
-
-@dataclass(frozen=True)
-class _Found:
-    findings: list[str]
-    notes: list[str]
+    found.measured["constraints"] = len(by_row) + len(wide)
+    return found.measurement(unit)
 
 
 def _ask_all(
-    session: Session, unit: Unit, by_row: Sequence[Rule], wide: Sequence[WideRule], found: _Found
+    session: Session, unit: Unit, by_row: Sequence[Rule], wide: Sequence[WideRule], found: Outcome
 ) -> None:
     table = sql.Identifier(unit.detail["schema"], unit.detail["table"])
     for start in range(0, len(by_row), RULES_EACH):
@@ -141,7 +137,7 @@ def _ask_rows(
     unit: Unit,
     table: sql.Composable,
     rules: Sequence[Rule],
-    found: _Found,
+    found: Outcome,
 ) -> None:
     """All of them in one pass; one by one where that fails, to see which of them can't be asked."""
     columns = [
@@ -156,7 +152,7 @@ def _ask_rows(
         if is_damage(error) or error.sqlstate in _NOT_OURS:
             raise
         if len(rules) == 1:
-            found.notes.append(f"{rules[0].name} can't be asked: {error}")
+            found.not_asked(f"{rules[0].name} can't be asked: {error}", Claim.NOT_COMPARED)
             return
         for rule in rules:
             _ask_rows(session, unit, table, [rule], found)
@@ -164,10 +160,10 @@ def _ask_rows(
     for rule, number, place in zip(rules, row[::2], row[1::2], strict=True):
         if number:
             there = sql.SQL("SELECT count(*) FROM ONLY {} WHERE {}").format(table, rule.broken)
-            found.findings.append(_told(session, rule, number, place, there))
+            _tell(session, unit, rule, number, place, there, found)
 
 
-def _ask(session: Session, unit: Unit, rule: WideRule, found: _Found) -> None:
+def _ask(session: Session, unit: Unit, rule: WideRule, found: Outcome) -> None:
     """A query that counts what breaks a rule, or, for a domain, that fails on it."""
     # Only an exclusion needs an index: without one each row meets each other.
     session.run(
@@ -177,24 +173,39 @@ def _ask(session: Session, unit: Unit, rule: WideRule, found: _Found) -> None:
         number, place = session.row(rule.query, doing=f"asking {unit.subject} for {rule.name}")
     except QueryFailed as error:
         if error.sqlstate == errorcodes.CHECK_VIOLATION:
-            found.findings.append(_told(session, rule, 1, None, rule.query))
+            _tell(session, unit, rule, 1, None, rule.query, found)
         elif is_damage(error) or error.sqlstate in _NOT_OURS:
             raise
         else:
-            found.notes.append(f"{rule.name} can't be asked: {error}")
+            found.not_asked(f"{rule.name} can't be asked: {error}", Claim.NOT_COMPARED)
         return
     if number:
-        found.findings.append(_told(session, rule, number, place, rule.query))
+        _tell(session, unit, rule, number, place, rule.query, found)
 
 
-def _told(
-    session: Session, rule: Rule | WideRule, number: int, place: str | None, there: sql.Composable
-) -> str:
+def _tell(
+    session: Session,
+    unit: Unit,
+    rule: Rule | WideRule,
+    number: int,
+    place: str | None,
+    query: sql.Composable,
+    found: Outcome,
+) -> None:
+    """Rows that break a rule, how a healthy server comes to hold them, and how to see them."""
     rows = "at least one row" if place is None else f"{number:,} rows"
     where = "" if place is None else f", the first at {place}"
-    told = f"{rule.name}: {rows} {rule.what}{where}. The source may hold them too"
-    full = f"{told}: run there: {' '.join(session.text(there).split())}"
-    return full if len(full) <= FINDING_LENGTH else f"{told}: ask it the same"
+    told = f"{rule.name}: {rows} {rule.what}{where}" + (f"; {rule.cause}" if rule.cause else "")
+    statement = " ".join(session.text(query).split())
+    short = len(told) + len(statement) <= TEXT_LENGTH
+    asked = f"run {statement}, which fails on them" if place is None else f"count: {statement}"
+    shown = asked if short else "ask it the same"
+    found.violation(
+        told,
+        remedy=f"{shown}; mend or delete them",
+        relations=(unit.detail["name"], *(rule.others if isinstance(rule, WideRule) else ())),
+        damage_only=not rule.cause,
+    )
 
 
 CHECK = Check(NAME, "every valid constraint holds for every row", plan, run, look)

@@ -4,19 +4,24 @@ An extension is a row in a catalog; its code is a file of the engine, which the 
 lack or hold in a version without the function. ``LOAD`` and the C validator are the superuser's, so
 a function is called. What it answers does not matter: an error of its own proves that it ran.
 
+A library that the source's engine lacks too is no fault of the copy. Nothing is called on the
+source: an engine of the same version that offers the same extensions has the same libraries, and
+:mod:`lambdas.checks.catalog` compares what the catalog says of their functions.
+
 Called are, by declaration harmless: the input function of a type; trigger functions, which refuse
 to be called by hand; handlers of foreign data and of index methods; immutable and stable functions
 with literal arguments; and a few that are known.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Unit
 from lambdas.errors import QueryFailed
 
 NAME = "extensions"
@@ -28,6 +33,8 @@ _INTERNAL = "XX"
 their arguments with it: whether the library was loaded then can't be told."""
 
 _OF_THE_SERVER = ("08", "53", "57")
+
+_LACKING = frozenset({errorcodes.UNDEFINED_FILE, errorcodes.UNDEFINED_FUNCTION})
 
 # A library with its extension, and every function that it is the code of.
 _LIBRARIES = """
@@ -96,6 +103,21 @@ _TEXT = "a"
 """For every type that is a kind of text."""
 
 
+# Of this engine, and of the extensions that are installed.
+OFFERED = """
+SELECT version(), coalesce((SELECT string_agg(concat_ws(' ', a.name, a.default_version), ', '
+                                              ORDER BY a.name)
+                              FROM pg_catalog.pg_available_extensions a
+                              JOIN pg_catalog.pg_extension e ON e.extname = a.name), '')
+"""
+
+
+def read(session: Session) -> list[str]:
+    """The engine's version, and which of the installed extensions it offers, in which version."""
+    doing = f"reading which extensions the engine offers in {session.database}"
+    return list(session.row(OFFERED, doing=doing))
+
+
 def look(session: Session) -> list[list[Any]]:
     """The libraries: extension, version, library, functions in it."""
     doing = f"listing the libraries of {session.database}"
@@ -121,23 +143,57 @@ def plan(survey: Survey) -> Iterator[Unit]:
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Call what the library offers until one function has run."""
     library = unit.detail["library"]
+    outcome = Outcome()
     with bench.session(unit.database) as session:
-        for query in _calls(session, library):
-            try:
-                session.run(query, doing=f"calling a function of {library}")
-            except QueryFailed as error:
-                if error.sqlstate == errorcodes.INSUFFICIENT_PRIVILEGE:
-                    continue
-                if error.sqlstate.startswith(_INTERNAL):
-                    continue
-                if error.sqlstate.startswith(_OF_THE_SERVER):
-                    raise
-                if error.sqlstate in (errorcodes.UNDEFINED_FILE, errorcodes.UNDEFINED_FUNCTION):
-                    finding = _missing(unit, error.sqlstate)
-                    return Measurement(unit.id, Status.WRONG, findings=(finding,))
-            return Measurement(unit.id, Status.OK, {"functions": unit.detail["functions"]})
-    note = f"no function of {library} could be called without harm: whether it loads is unknown"
-    return Measurement(unit.id, Status.EXEMPT, notes=(note,))
+        sqlstate = _called(session, library)
+        if sqlstate in _LACKING:
+            _tell_missing(unit, sqlstate, read(session), _on_the_source(unit, bench), outcome)
+    if sqlstate is None:
+        outcome.exempt(
+            f"no function of {library} could be called without harm: whether it loads is unknown"
+        )
+    elif sqlstate not in _LACKING:
+        outcome.measured["functions"] = unit.detail["functions"]
+    return outcome.measurement(unit)
+
+
+def _called(session: Session, library: str) -> str | None:
+    """How the first call ended that tells something: an SQLSTATE, empty if well; None: none did."""
+    for query in _calls(session, library):
+        try:
+            session.run(query, doing=f"calling a function of {library}")
+        except QueryFailed as error:
+            if error.sqlstate == errorcodes.INSUFFICIENT_PRIVILEGE:
+                continue
+            if error.sqlstate.startswith(_INTERNAL):
+                continue
+            if error.sqlstate.startswith(_OF_THE_SERVER):
+                raise
+            return error.sqlstate
+        return ""
+    return None
+
+
+def _on_the_source(unit: Unit, bench: Bench) -> Any:
+    database: Mapping[str, Any] = bench.before.get("databases", {}).get(unit.database, {})
+    return database.get("read", {}).get(NAME)
+
+
+def _tell_missing(unit: Unit, sqlstate: str, here: list[str], there: Any, outcome: Outcome) -> None:
+    """The copy can't be used as the source could only if the source could."""
+    told = _missing(unit, sqlstate)
+    if there is None:
+        outcome.not_measured(f"{told}. Whether the source's engine has it was not read")
+    elif there == here:
+        outcome.warning(
+            f"{told}. The source's engine is the same and lacks it too: DROP the extension there,"
+            " or upgrade the engine to a version that has it"
+        )
+    else:
+        outcome.wrong(
+            f"{told}. The source's engine is another: restore into its version, or one that offers"
+            " this extension's version; look at the parameter group's shared_preload_libraries too"
+        )
 
 
 def _missing(unit: Unit, sqlstate: str) -> str:
@@ -148,8 +204,7 @@ def _missing(unit: Unit, sqlstate: str) -> str:
         told = f"its library {library} on the restored engine lacks a function that the catalog has"
     return (
         f"{told}: {unit.detail['functions']:,} functions fail, and all that uses them (58P01 or"
-        f" 42883, here {sqlstate}). Restore into the source's engine version, or one that offers"
-        " this extension's version; look at the parameter group's shared_preload_libraries too"
+        f" 42883, here {sqlstate})"
     )
 
 

@@ -1,23 +1,26 @@
 """What a restored server carries on: prepared transactions, slots, half-made things.
 
 Most of it is no damage, and a person who restores in earnest must still know of it: a prepared
-transaction keeps its locks, a replication slot keeps the log. That a prepared transaction is lost
-is damage, and so is a relation or database that denies what it has. Half-made objects are compared
-with the source's by :mod:`lambdas.checks.catalog`.
+transaction keeps its locks, a replication slot keeps the log. So it is a warning. That a prepared
+transaction is lost is damage, and so is a relation or database that denies what it has. Half-made
+objects (:mod:`lambdas.checks.half_made`) are compared with the source's by
+:mod:`lambdas.checks.catalog`.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.checks.half_made import HALF_MADE
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey
 from lambdas.domain.shortened import shortened
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Unit
 
 NAME = "leftovers"
 SERVER = "prepared transactions and slots"
 DATABASE = "half-made objects"
-SHOWN = 10
+SHOWN = 20
 
 # Neither its name nor its statements are told: a name may hold data.
 _PREPARED = """
@@ -28,39 +31,6 @@ SELECT transaction::text, database, owner,
 _SLOTS = """
 SELECT slot_name::text, slot_type, coalesce(database, '')
   FROM pg_catalog.pg_replication_slots WHERE NOT temporary ORDER BY slot_name
-"""
-# Partitioned indexes are invalid until each partition has one.
-_HALF_MADE = """
-SELECT 'index ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       concat_ws(', ', CASE WHEN NOT i.indislive THEN 'being dropped' END,
-                 CASE WHEN NOT i.indisready THEN 'not kept up by writes' END,
-                 CASE WHEN NOT i.indisvalid THEN 'not used by queries' END)
-       || ': a CREATE or DROP INDEX CONCURRENTLY that was broken off; drop it or make it anew'
-  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE NOT (i.indisvalid AND i.indisready AND i.indislive) AND c.relpersistence <> 't'
-UNION ALL
-SELECT 'constraint ' || quote_ident(n.nspname) || '.'
-       || coalesce(quote_ident(c.relname), quote_ident(t.typname)) || '.' || quote_ident(o.conname),
-       'was never validated: rows from before it may break it'
-  FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace
-  LEFT JOIN pg_catalog.pg_class c ON c.oid = o.conrelid
-  LEFT JOIN pg_catalog.pg_type t ON t.oid = o.contypid
- WHERE NOT o.convalidated AND coalesce(c.relpersistence, 'p') <> 't'
-UNION ALL
-SELECT 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       count(*) || CASE WHEN count(*) = 1 THEN ' trigger is' ELSE ' triggers are' END
-       || ' disabled' || CASE WHEN bool_or(t.tgisinternal)
-                              THEN ', those of a foreign key among them' ELSE '' END
-  FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE t.tgenabled = 'D' GROUP BY n.nspname, c.relname
-UNION ALL
-SELECT 'materialised view ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-       'is not populated: reading it is an error until it is refreshed'
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE c.relkind = 'm' AND NOT c.relispopulated
- ORDER BY 1
 """
 # True where there is none is no damage: VACUUM and ANALYZE take it back late. False where there is
 # one never is so: whoever makes one sets it first, or in the same transaction. Only a partition
@@ -116,46 +86,49 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     with bench.session(unit.database) as session:
         if unit.subject == SERVER:
             return _of_the_server(unit, session)
-        found = session.rows(_HALF_MADE, doing=f"listing what is half-made in {unit.database}")
+        half_made = session.rows(HALF_MADE, doing=f"listing what is half-made in {unit.database}")
         denied = session.rows(_DENIED, doing=f"listing what the catalogs deny in {unit.database}")
         tables, size_bytes = session.row(_TEMPORARY, doing="listing the temporary tables")
-    notes = [f"{name} {what}" for name, what in found]
+    found = Outcome()
+    for text in shortened([f"{name} {what}" for name, what in half_made], SHOWN):
+        found.warning(text)
     if tables:
         left = f"{tables:,} temporary tables of sessions that are no more, {size_bytes:,} bytes"
-        notes.append(f"{left}: autovacuum drops them")
-    findings = tuple(
+        found.remark(f"{left}: autovacuum drops them")
+    findings = [
         f"{catalog} says that {name} has no {what}, and it has: PostgreSQL passes over them; do not"
         " rely on this snapshot, and ask the source whether it says so too"
         for catalog, name, what in denied
-    )
-    status = Status.WRONG if findings else Status.OK
-    return Measurement(
-        unit.id, status, findings=shortened(findings, SHOWN), notes=shortened(notes, SHOWN)
-    )
+    ]
+    for text in shortened(findings, SHOWN):
+        found.wrong(text)
+    return found.measurement(unit)
 
 
 def _of_the_server(unit: Unit, session: Session) -> Measurement:
+    found = Outcome()
     prepared = session.rows(_PREPARED, doing="listing the prepared transactions")
     slots = session.rows(_SLOTS, doing="listing the replication slots")
     here = {transaction for transaction, *_ in prepared}
-    findings = tuple(
-        f"the prepared transaction {number} of the source is not there: what it holds can be"
-        " neither committed nor rolled back"
-        for number in unit.detail["prepared"]
-        if number not in here
-    )
-    notes = [
+    for number in unit.detail["prepared"]:
+        if number not in here:
+            found.wrong(
+                f"the prepared transaction {number} of the source is not there: what it holds can"
+                " be neither committed nor rolled back"
+            )
+    told = [
         f"a prepared transaction of {owner} in {database}, {age_seconds:,} seconds old, keeps its"
-        " locks: end it with COMMIT PREPARED or ROLLBACK PREPARED"
+        " locks: end it with COMMIT PREPARED or ROLLBACK PREPARED, unless its manager does so soon"
         for _, database, owner, age_seconds in prepared
     ]
-    notes += [
+    told += [
         f"the {kind} replication slot {name}{f' of {of}' if of else ''} keeps the log from being"
         " removed: drop it unless its reader comes back"
         for name, kind, of in slots
     ]
-    status = Status.WRONG if findings else Status.OK
-    return Measurement(unit.id, status, findings=findings, notes=shortened(notes, SHOWN))
+    for text in shortened(told, SHOWN):
+        found.warning(text)
+    return found.measurement(unit)
 
 
 def _unit(database: str, subject: str, detail: dict[str, Any]) -> Unit:

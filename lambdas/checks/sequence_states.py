@@ -57,7 +57,17 @@ class State:
     @property
     def next(self) -> int:
         """What ``nextval`` gives next, if nothing was taken ahead."""
-        return self.last + self.increment if self.called else self.last
+        if not self.called:
+            return self.last
+        value = self.last + self.increment
+        if not self.cycle or self.low <= value <= self.high:
+            return value
+        return self.low if self.increment > 0 else self.high
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether ``nextval`` fails: it is at its end, and does not cycle."""
+        return not self.cycle and not self.low <= self.next <= self.high
 
     def is_before(self, value: int, other: int) -> bool:
         """Whether one value comes before another in the sequence's direction."""

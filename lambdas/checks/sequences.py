@@ -11,24 +11,30 @@ transaction id, as whatever else moves a sequence back. So what is behind or ahe
 where no transaction with an id ran from the first reading to the second. On a busy source it is
 noted, and what is lost is a sequence behind the source that is not behind a unique column.
 
-One that would give a number which its unique column has already is wrong whatever touched it, for
-inserts will fail. It is noted only where the readings show that the source's was so too: it stood
-where the copy's stands, or was behind the same number later.
+One that may cycle goes round, so that behind and ahead mean nothing. Where no transaction with an
+id ran, it can't have gone on beyond what was logged ahead (``log_cnt``), nor back.
+
+One that will give a number which its unique column has already is damage only where the readings
+show that the source's stood elsewhere: rows with numbers of their own, of an import or of another
+node, leave many a source so. Looked for is a number that it really comes to: in its direction,
+inside its bounds, a multiple of its increment away. Everything else is a warning.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.hidden_rows import seeing_all_rows
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.sequence_states import CHUNK, SEQUENCES, State, read_these, state_from
 from lambdas.checks.shape import Bench, Check, Survey, SurveyedDatabase, is_damage
 from lambdas.checks.storage import GROUP_BYTES
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Unit
 from lambdas.errors import QueryFailed
 
 NAME = "sequences"
@@ -38,12 +44,16 @@ LOGGED_AHEAD = 32
 LARGE_BYTES = 64 * 2**20
 """A column without an index in a table beyond it is a unit of its own."""
 
+LOOKED_AT = 100_000
+"""Values beyond the sequence that are looked through for one that it comes to, where it takes steps
+of more than one."""
+
 # A column that the sequence belongs to as an identity, or whose default is the next value and
 # nothing else; with the tables that hold its rows. Foreign partitions are on other servers.
 _USES = """
 SELECT u.sequence::bigint,
        quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname),
-       a.attname,
+       a.attname, a.atttypid = 1700,
        EXISTS (SELECT FROM pg_catalog.pg_index i
                 WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
                   AND i.indkey[0] = a.attnum AND i.indpred IS NULL),
@@ -94,8 +104,14 @@ def look(session: Session) -> dict[str, Any]:
     listed = session.rows(SEQUENCES, doing=doing)
     (subscribed,) = session.row(_SUBSCRIBED, doing=doing)
     uses: dict[str, dict[str, dict[str, Any]]] = {}
-    for number, name, column, unique, *table in session.rows(_USES, doing=doing):
-        use = {"name": name, "column": column, "unique": unique and not subscribed, "tables": []}
+    for number, name, column, numeric, unique, *table in session.rows(_USES, doing=doing):
+        use = {
+            "name": name,
+            "column": column,
+            "numeric": numeric,
+            "unique": unique and not subscribed,
+            "tables": [],
+        }
         uses.setdefault(str(number), {}).setdefault(name, use)["tables"].append(table)
     return {
         "sequences": [[row[0], row[3]] for row in listed],
@@ -127,51 +143,44 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Read the sequences, hold them against the source, then against their columns."""
-    found = _Found()
+    found = Outcome(Counter(sequences=0, columns=0))
     first, last = (_reading(unit, reading) for reading in (bench.before, bench.after))
     before, after = first.get("states", {}), last.get("states", {})
     idle = _was_idle(first, last)
-    measured = {"sequences": 0, "columns": 0}
     with bench.session(unit.database) as session:
-        # The greatest value is looked up in an index, whose own check says whether it is whole.
+        # The nearest value is looked up in an index, whose own check says whether it is whole.
         session.run("SET enable_indexscan = on", doing="preparing the session")
         states = read_these(session, [oid for oid, _, _ in unit.detail["sequences"]])
         for oid, name, uses in unit.detail["sequences"]:
             document = states.get(str(oid), ["it is gone", False])
             state = state_from(document)
             if state is None:
-                (found.wrong if document[1] else found.undecided).append(f"{name}: {document[0]}")
+                (found.wrong if document[1] else found.not_measured)(f"{name}: {document[0]}")
                 continue
-            measured["sequences"] += 1
+            found.measured["sequences"] += 1
             there = _There()
             if unit.detail["compared"]:
                 states_there = (before.get(str(oid)), after.get(str(oid)))
                 there = _against(state, *states_there, idle, found)
+            if state.is_exhausted and uses:
+                _tell_exhausted(state, there, found)
+                continue
             for use in uses:
-                measured["columns"] += _is_read(session, state, use, there, found)
-    status = Status.WRONG if found.wrong else Status.UNMEASURED if found.undecided else Status.OK
-    notes = (*found.undecided, *found.notes)
-    return Measurement(unit.id, status, measured, tuple(found.wrong), notes)
-
-
-@dataclass(frozen=True)
-class _Found:
-    wrong: list[str] = field(default_factory=list)
-    undecided: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+                found.measured["columns"] += _is_read(session, state, use, there, found)
+    return found.measurement(unit)
 
 
 @dataclass(frozen=True)
 class _There:
-    """What the source's readings say of a sequence that is behind its column.
+    """What the source's readings say of a sequence.
 
     Attributes:
-        last: the second one's state.
+        states: its two states, where they say something of the copy's.
         alike: whether it stood on the source as it stands on the copy.
         told: whether it was found to be wrong already.
     """
 
-    last: State | None = None
+    states: tuple[State, ...] = ()
     alike: bool = False
     told: bool = False
 
@@ -187,80 +196,147 @@ def _was_idle(first: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
 
 
 def _against(
-    here: State, first: list[Any] | None, last: list[Any] | None, idle: bool, found: _Found
+    here: State, first: list[Any] | None, last: list[Any] | None, idle: bool, found: Outcome
 ) -> _There:
     """Hold a sequence against the source, which was ``idle`` or not from reading to reading."""
-    before, after = (state_from(document) if document else None for document in (first, last))
+    if first is None or last is None:
+        # Made or dropped meanwhile; whether it may be missing is for the catalog's check to say.
+        return _There()
+    before, after = state_from(first), state_from(last)
     if before is None or after is None:
-        return _There(after)
+        why = (first if before is None else last)[0]
+        found.not_asked(f"{here.name}: not compared, unread on the source: {why}")
+        return _There()
     if before.version == after.version != here.version:
         told = "its definition was written again, and not on the source"
-        found.wrong.append(f"{here.name}: {told}; its next value is {here.next:,} here")
-        return _There(after)
-    same = before.version == after.version and before.file == after.file
-    if not same or before.cycle or after.is_before(after.last, before.last):
-        return _There(after)
-    furthest = after.last + LOGGED_AHEAD * after.increment
-    told = ""
-    if here.is_before(here.next, before.next):
-        told = f"its next value is {here.next:,} where the source's was {before.next:,}"
-    elif here.is_before(furthest, here.last):
-        told = f"it stands at {here.last:,} where the source's can't be beyond {furthest:,}"
+        found.wrong(f"{here.name}: {told}; its next value is {here.next:,} here")
+        return _There(told=True)
+    if (before.version, before.file) != (after.version, after.file):
+        return _There()
+    return _held(here, before, after, idle, found)
+
+
+def _held(here: State, before: State, after: State, idle: bool, found: Outcome) -> _There:
+    """Hold a sequence against one that was not written again meanwhile."""
+    if before.cycle and not idle:
+        found.not_asked(f"{here.name}: it may cycle, and the source was written meanwhile")
+        return _There()
+    if after.is_before(after.last, before.last) and not before.cycle:
+        return _There()
+    told = _otherwise_round(here, before) if before.cycle else _otherwise(here, before, after)
     if told and idle:
-        found.wrong.append(f"{here.name}: {told}; setval it beyond the values in use")
+        found.wrong(f"{here.name}: {told}; setval it beyond the values in use")
     elif told:
         why = "which is no damage if setval moved it to and fro on the source meanwhile"
-        found.notes.append(f"{here.name}: {told}, {why}")
-    return _There(after, alike=not told, told=bool(told) and idle)
+        found.not_asked(f"{here.name}: {told}, {why}")
+    return _There((before, after), alike=not told, told=bool(told) and idle)
+
+
+def _otherwise(here: State, before: State, after: State) -> str:
+    """How it stands where the source's can't have stood; empty where it can."""
+    furthest = after.last + LOGGED_AHEAD * after.increment
+    if here.is_before(here.next, before.next):
+        return f"its next value is {here.next:,} where the source's was {before.next:,}"
+    if here.is_before(furthest, here.last):
+        return f"it stands at {here.last:,} where the source's can't be beyond {furthest:,}"
+    return ""
+
+
+def _otherwise_round(here: State, before: State) -> str:
+    """The same of one that goes round, and that took no transaction id meanwhile.
+
+    What is logged ahead ends where it begins anew (``nextval_internal``), so it is a plain stretch.
+    """
+    ahead, beside = divmod(here.last - before.last, before.increment)
+    if (here.last, here.called) == (before.last, before.called):
+        return ""
+    if not beside and 0 < ahead <= before.ahead and here.called:
+        return ""
+    return f"its next value is {here.next:,} where the source's was {before.next:,}"
+
+
+def _tell_exhausted(here: State, there: _There, found: Outcome) -> None:
+    if there.told:
+        return
+    told = f"{here.name}: it is at its end ({here.last:,}), and each nextval fails"
+    remedy = "ALTER SEQUENCE … MAXVALUE (or MINVALUE), with a column that is wide enough"
+    if there.alike and not there.states[-1].is_exhausted:
+        found.remark(f"{told}: a recovery has taken the numbers up to there, on the copy alone")
+    elif there.alike:
+        found.warning(f"{told}, as on the source: {remedy}")
+    else:
+        found.violation(told, remedy=remedy, relations=())
 
 
 def _is_read(
-    session: Session, here: State, use: Mapping[str, Any], there: _There, found: _Found
+    session: Session, here: State, use: Mapping[str, Any], there: _There, found: Outcome
 ) -> bool:
     """Hold a sequence against one of its columns; false when that can't be read."""
     try:
-        ends = _ends(session, here, use)
+        met = _met(session, here, use)
     except QueryFailed as error:
         if is_damage(error) or error.sqlstate == errorcodes.QUERY_CANCELED:
             raise
-        found.undecided.append(f"{here.name}: {error}")
+        found.not_measured(f"{here.name}: {error}")
         return False
-    if there.told or not any(_is_behind(here, end) for end in ends):
+    if there.told or met is None:
         return True
     told = (
         f"{here.name}: its next value is {here.next:,}, and {use['name']} is at or beyond it"
-        " already"
+        f" already: it comes to {met:,}, which is there"
     )
-    last = there.last
-    if there.alike or (last is not None and any(_is_behind(last, end) for end in ends)):
-        found.notes.append(f"{told}; it was so on the source, whose rows bring their own numbers")
-    elif use["unique"]:
-        remedy = "inserts will fail with duplicate keys: setval it beyond the column"
-        found.wrong.append(f"{told}; {remedy}. The source may hold it too: ask it the same")
+    fails = "inserts will fail with duplicate keys: setval it beyond the column"
+    if not use["unique"]:
+        found.remark(told)
+    elif there.alike:
+        found.warning(f"{told}, as on the source, whose rows bring their own numbers; {fails}")
+    elif there.states and not any(_comes_to(state, met) for state in there.states):
+        found.wrong(f"{told}; on the source it was beyond that in both readings. {fails}")
     else:
-        found.notes.append(told)
+        found.violation(told, remedy=fails, relations=())
     return True
 
 
-def _is_behind(sequence: State, end: int) -> bool:
-    """Whether it has yet to come to a value, or comes to it next."""
-    return not sequence.is_before(end, sequence.next)
+def _comes_to(sequence: State, value: int) -> bool:
+    """Whether a value is one that it has yet to give."""
+    return not sequence.is_before(value, sequence.next)
 
 
-def _ends(session: Session, here: State, use: Mapping[str, Any]) -> list[int]:
-    """The furthest values of a column, one of each of its tables with rows."""
-    ends = []
+def _met(session: Session, here: State, use: Mapping[str, Any]) -> int | None:
+    """The first value of a column that the sequence will come to, of all of its tables."""
+    found = []
     for schema, table, _, hidden, _ in use["tables"]:
-        query = sql.SQL("SELECT {}({})::bigint FROM ONLY {}").format(
-            sql.SQL("max" if here.increment > 0 else "min"),
-            sql.Identifier(use["column"]),
-            sql.Identifier(schema, table),
-        )
+        query = _nearest(here, use, sql.Identifier(schema, table))
         seeing = seeing_all_rows(session, [hidden], use["name"]) if hidden else nullcontext()
         with seeing:
-            (end,) = session.row(query, doing=f"reading {use['name']}")
-        ends += [] if end is None else [end]
-    return ends
+            rows = session.rows(query, doing=f"reading {use['name']}")
+        found += [int(value) for (value,) in rows]
+    if not found:
+        return None
+    return min(found) if here.increment > 0 else max(found)
+
+
+def _nearest(here: State, use: Mapping[str, Any], table: sql.Composable) -> sql.Composable:
+    """The nearest value, in the sequence's direction, that is a whole number of its steps away."""
+    rising = here.increment > 0
+    kind = sql.SQL("numeric" if use["numeric"] else "bigint")
+    query = sql.SQL(
+        "SELECT v.value FROM (SELECT {column} AS value FROM ONLY {table}"
+        " WHERE {column} >= {low}::{kind} AND {column} <= {high}::{kind}"
+        " ORDER BY {column} {order} LIMIT {most}) v"
+        " WHERE pg_catalog.mod(v.value::numeric - {next}::numeric, {step}) = 0 LIMIT 1"
+    )
+    return query.format(
+        column=sql.Identifier(use["column"]),
+        table=table,
+        kind=kind,
+        low=sql.Literal(str(here.next if rising else here.low)),
+        high=sql.Literal(str(here.high if rising else here.next)),
+        order=sql.SQL("ASC" if rising else "DESC"),
+        most=sql.Literal(LOOKED_AT),
+        next=sql.Literal(str(here.next)),
+        step=sql.Literal(abs(here.increment)),
+    )
 
 
 def _reading(unit: Unit, reading: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -32,6 +32,9 @@ that is not here is a phase of its own name."""
 
 ROWS = "rows"
 
+WARNING_LENGTH = 400
+"""Of the warning in the headline; the report has all of it."""
+
 
 def durations(marks: Mapping[str, str], now: datetime) -> dict[str, float]:
     """Seconds of each phase, in order, and ``total``.
@@ -93,7 +96,11 @@ def build(
 
 
 def headline(drill: Drill, judgement: Judgement, kept: Mapping[str, Any] | None = None) -> str:
-    """One sentence for the console, a phone and the top of the report."""
+    """For the console, a phone and the top of the report: a sentence, and a line of warnings."""
+    return _sentence(drill, judgement, kept) + _warned(judgement)
+
+
+def _sentence(drill: Drill, judgement: Judgement, kept: Mapping[str, Any] | None) -> str:
     if judgement.verdict is Verdict.PASSED:
         if drill.mode == MODE_SNAPSHOT:
             return (
@@ -109,7 +116,6 @@ def headline(drill: Drill, judgement: Judgement, kept: Mapping[str, Any] | None 
             f"{totals['not compared']:,} not compared."
             + _left_out(totals["left out"])
             + (f" The copy {kept['copy_id']} is kept until {kept['expires_at']}." if kept else "")
-            + _warned(judgement)
         )
     first = judgement.reasons[0] if judgement.reasons else "no reason was recorded"
     more = len(judgement.reasons) - 1
@@ -127,8 +133,9 @@ def _left_out(number: int) -> str:
 def _warned(judgement: Judgement) -> str:
     if not judgement.warnings:
         return ""
-    more = len(judgement.warnings) - 1
-    return f" Warning: {judgement.warnings[0]}{f' (and {more} more)' if more else ''}."
+    first, more = judgement.warnings[0], len(judgement.warnings) - 1
+    told = first if len(first) <= WARNING_LENGTH else f"{first[: WARNING_LENGTH - 1]}…"
+    return f"\nWarning: {told}{f' (and {more} more)' if more else ''}."
 
 
 def _totals(judgement: Judgement) -> dict[str, int]:

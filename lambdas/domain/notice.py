@@ -12,6 +12,9 @@ from lambdas.domain.shortened import shortened
 from lambdas.domain.verdict import Verdict
 
 LINE_LENGTH = 200
+WARNING_LENGTH = 450
+"""A warning ends with what to do about it."""
+
 REASONS_TOLD = 3
 FAULTS_TOLD = 10
 REFUSED = "REFUSED"
@@ -30,6 +33,8 @@ NEXT_STEP = {
     Verdict.FAILED: "To do: do not rely on this backup. Read the report; runbook: DrillFailed.",
     Verdict.INCONCLUSIVE: "To do: mend the first reason, drill again; runbook: DrillFailed.",
 }
+
+LOOK_AT_WARNINGS = "To do: nothing for the backup; each warning says what to do on the source."
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ def of_report(report: Mapping[str, Any], page: str) -> Notice:
     lines = [
         f"{verdict}: {_in_short(report)}",
         *_reasons(report["reasons"]),
-        *_reasons([f"warning: {text}" for text in report["warnings"]]),
+        *_reasons([f"warning: {text}" for text in report["warnings"]], WARNING_LENGTH),
         *_figures(report),
         f"Snapshot: {drill['snapshot_id']}{_kept(drill)}",
         *_copy(report),
@@ -112,9 +117,9 @@ def _in_short(report: Mapping[str, Any]) -> str:
     return f"{drill['source']} came back."
 
 
-def _reasons(reasons: list[str]) -> Iterator[str]:
+def _reasons(reasons: list[str], length: int = LINE_LENGTH) -> Iterator[str]:
     for reason in shortened(reasons, REASONS_TOLD, "more, in the report"):
-        yield _cut(f"- {reason}")
+        yield _cut(f"- {reason}", length)
 
 
 def _figures(report: Mapping[str, Any]) -> Iterator[str]:
@@ -144,6 +149,8 @@ def _next(report: Mapping[str, Any]) -> str:
     if not report["cleanup"]["done"]:
         copy = report["drill"]["copy_id"]
         return f"To do: the copy {copy} may still cost money. Runbook: CleanupFailed."
+    if report["verdict"] == Verdict.PASSED and report["warnings"]:
+        return LOOK_AT_WARNINGS
     return NEXT_STEP[Verdict(report["verdict"])]
 
 
@@ -161,6 +168,6 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, length: int = LINE_LENGTH) -> str:
     one = " ".join(text.split())
-    return one if len(one) <= LINE_LENGTH else f"{one[: LINE_LENGTH - 1]}…"
+    return one if len(one) <= length else f"{one[: length - 1]}…"

@@ -90,11 +90,15 @@ def fold(units: Iterable[Unit], measurements: Iterable[Measurement]) -> list[Res
         for found in [[by_unit.get(unit.id) for unit in group]]
     ]
     proven: dict[str, set[str]] = defaultdict(set)
+    damaged: dict[str, set[str]] = defaultdict(set)
     for result, _ in folded:
-        if result.check == ROWS_CHECK and result.claim is Claim.PROVEN:
+        if result.status is Status.WRONG:
+            damaged[result.database].add(result.subject)
+        elif result.check == ROWS_CHECK and result.claim is Claim.PROVEN:
             proven[result.database].add(result.subject)
     return [
-        _attributed(result, violations, proven[result.database]) for result, violations in folded
+        _attributed(result, violations, proven[result.database], damaged[result.database])
+        for result, violations in folded
     ]
 
 
@@ -221,10 +225,12 @@ def _violations(found: Sequence[Measurement | None]) -> list[Violation]:
     return [violation for measurement in done for violation in measurement.violations]
 
 
-def _attributed(result: Result, violations: Sequence[Violation], proven: set[str]) -> Result:
+def _attributed(
+    result: Result, violations: Sequence[Violation], proven: set[str], damaged: set[str]
+) -> Result:
     if not violations:
         return result
-    wrong, warnings = attribute(violations, proven)
+    wrong, warnings = attribute(violations, proven, damaged)
     return replace(
         result,
         status=Status.WRONG if wrong else result.status,

@@ -8,7 +8,7 @@ from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.budget import SecondsLeft
-from lambdas.checks import catalog, collations, sequence_states, sequences, standing
+from lambdas.checks import catalog, collations, extensions, sequence_states, sequences, standing
 from lambdas.checks.shape import Relation
 from lambdas.domain import readings
 from lambdas.domain.catalog import YOUNG_WINDOW
@@ -52,6 +52,7 @@ SELECT current_setting('block_size')::int,
 """
 _OF_A_DATABASE: dict[str, Callable[[Session], Any]] = {
     collations.NAME: collations.read,
+    extensions.NAME: extensions.read,
     sequences.NAME: sequence_states.read,
     WRITE_COUNTERS: write_counters.read,
 }

@@ -41,6 +41,13 @@ def assert_failed(judgement: Judgement, *words: str) -> None:
     assert named, judgement.reasons
 
 
+def assert_warned(judgement: Judgement, *words: str) -> None:
+    """One warning holds all the words."""
+    told = [text for result in judgement.results for text in result.warnings]
+    named = [f"{r.title}: {text}" for r in judgement.results for text in r.warnings]
+    assert any(all(word in text for word in words) for text in named), told
+
+
 def assert_not_failed(judgement: Judgement) -> None:
     """Nothing is said to be wrong, and nothing was left unmeasured but for locks."""
     wrong = [result for result in judgement.results if result.status is Status.WRONG]

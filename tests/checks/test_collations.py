@@ -48,15 +48,15 @@ def _result(found: Taken, *statements: str) -> Result:
 def test_another_version_on_the_copy_names_the_indexes(found: Taken) -> None:
     result = _result(found, "UPDATE pg_collation SET collversion = '0.1' WHERE collname = 'old'")
     assert result.status is Status.OK
-    (note,) = result.notes
-    assert "public.old was version 0.1" in note
-    assert "on the restored engine" in note
-    assert note.endswith('public."first %s"')
+    (warning,) = result.warnings
+    assert "public.old was version 0.1" in warning
+    assert "on the restored engine" in warning
+    assert warning.endswith('public."first %s"')
 
 
 def test_the_same_versions_say_nothing(found: Taken) -> None:
     result = _result(replace(found, kind=BASELINE_NONE, before={}, after={}))
-    assert (result.status, result.notes, result.measured) == (
+    assert (result.status, result.warnings, result.measured) == (
         Status.OK,
         (),
         {"versions that differ": 0},

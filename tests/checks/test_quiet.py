@@ -302,12 +302,43 @@ def test_what_a_login_trigger_writes_down_of_the_drill_is_no_damage(
     assert any("login trigger" in note for note in kept.notes)
 
 
-def test_what_rds_does_to_roles_of_its_own_when_it_restores_is_no_damage(source: Source) -> None:
-    statements = (
+OF_PARAMETERS = 15
+IN_PLACE_TABLESPACES = 15
+"""Major versions that brought these."""
+
+
+def test_what_rds_does_to_its_own_when_it_restores_is_no_damage(source: Source) -> None:
+    """A copy comes up on the newest host agent."""
+    statements = [
         "GRANT pg_read_server_files TO rds_superuser",
         "ALTER ROLE rds_superuser SET work_mem = '7MB'",
         "GRANT CREATE ON SCHEMA pg_catalog TO rds_superuser",
-    )
+        "CREATE ROLE rds_newest LOGIN CONNECTION LIMIT 3",
+        "COMMENT ON ROLE rds_newest IS 'of the agent'",
+        "GRANT pg_monitor TO rds_newest",
+        "GRANT rds_newest TO rdsadmin",
+        "ALTER ROLE rdsadmin CONNECTION LIMIT 17",
+        "ALTER DATABASE rdsadmin CONNECTION LIMIT 5",
+        "ALTER DATABASE rdsadmin SET work_mem = '9MB'",
+        "ALTER ROLE rdsadmin IN DATABASE postgres SET work_mem = '9MB'",
+        "COMMENT ON DATABASE rdsadmin IS 'of the agent'",
+        "REVOKE TEMPORARY ON DATABASE rdsadmin FROM PUBLIC",
+    ]
+    major = source.server.binaries.major
+    if major >= OF_PARAMETERS:
+        statements += [
+            "GRANT SET ON PARAMETER log_min_messages TO rds_superuser",
+            "GRANT ALTER SYSTEM ON PARAMETER work_mem TO rds_newest",
+            "GRANT SET ON PARAMETER deadlock_timeout TO PUBLIC",
+            "REVOKE SET ON PARAMETER session_replication_role FROM rds_superuser",
+        ]
+    if major >= IN_PLACE_TABLESPACES:
+        statements += [
+            "SET allow_in_place_tablespaces = on",
+            "CREATE TABLESPACE rds_temp_tablespace LOCATION ''",
+            "GRANT CREATE ON TABLESPACE rds_temp_tablespace TO PUBLIC",
+            "COMMENT ON TABLESPACE rds_temp_tablespace IS 'of the agent'",
+        ]
     with taken(source) as found, found.restored(last=True) as copy:
         with copy.admin() as cursor:
             for statement in statements:

@@ -8,10 +8,12 @@ from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.checks.catalog.inventory import cluster_objects, database_objects
+from lambdas.checks.catalog.of_rds import SUPERUSER
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey
 from lambdas.domain import catalog
 from lambdas.domain.shortened import shortened
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Unit
 
 __all__ = ["CHECK", "cluster_objects", "database_objects"]
 
@@ -23,9 +25,9 @@ ADVICE = "ask the source's catalog; if that one is right, take another snapshot"
 FINDINGS_SHOWN = 50
 
 _ROLES = "SELECT oid::bigint::text, quote_ident(rolname) FROM pg_catalog.pg_roles"
-_MASTERS = """
+_MASTERS = f"""
 SELECT m.member::bigint::text FROM pg_catalog.pg_auth_members m
-  JOIN pg_catalog.pg_roles r ON r.oid = m.roleid WHERE r.rolname = 'rds_superuser'
+  JOIN pg_catalog.pg_roles r ON r.oid = m.roleid WHERE r.rolname = '{SUPERUSER}'
 """
 _ROLE_NUMBER = re.compile(r"role #(\d+)")
 
@@ -50,8 +52,10 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Read the copy's inventory and compare it with the source's two."""
+    outcome = Outcome()
     if unit.detail.get("unread"):
-        return Measurement(unit.id, Status.UNMEASURED, notes=(unit.detail["unread"],))
+        outcome.not_measured(unit.detail["unread"])
+        return outcome.measurement(unit)
     readings = (bench.before, bench.after)
     cluster = unit.subject == CLUSTER
     with bench.session(unit.database) as session:
@@ -64,28 +68,20 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     unread = {kind: name for side in read for kind, name in catalog.unread_from(side).items()}
     before, after, here = (catalog.without(catalog.objects_from(side), unread) for side in read)
     first, last, copied = (catalog.named(side) for side in (before, after, here))
-    meanwhile = catalog.meanwhile(*readings)
-    found = list(catalog.differences(first, last, copied, meanwhile))
-    findings = (
-        *(_why_stray(*kind) for kind in sorted(catalog.stray(before, after, here).items())),
-        *(f"{told}; {ADVICE}" for told in _told([i for i in found if i.certain], names)),
-    )
-    undecided = _told([item for item in found if item.undecided], names)
-    explained = _told([item for item in found if not item.certain and not item.undecided], names)
-    status = Status.UNMEASURED if undecided else Status.OK
-    kinds = Counter(kind for kind, _ in here)
-    return Measurement(
-        unit.id,
-        Status.WRONG if findings else status,
-        measured={f"{kind} objects": number for kind, number in kinds.items()},
-        findings=findings,
-        notes=(
-            *(f"{text}, unless it was changed and changed back meanwhile" for text in undecided),
-            *(f"{text}, changed around the snapshot" for text in explained),
-            *(_why_unread(kind, name) for kind, name in sorted(unread.items())),
-        ),
-        claim=Claim.CONSISTENT if explained or unread else None,
-    )
+    found = list(catalog.differences(first, last, copied, catalog.meanwhile(*readings)))
+    for kind in sorted(catalog.stray(before, after, here).items()):
+        outcome.wrong(_why_stray(*kind))
+    for text in _told([item for item in found if item.certain], names):
+        outcome.wrong(f"{text}; {ADVICE}")
+    for text in _told([item for item in found if item.undecided], names):
+        outcome.not_measured(f"{text}, unless it was changed and changed back meanwhile")
+    for text in _told([item for item in found if not item.certain and not item.undecided], names):
+        outcome.not_asked(f"{text}, changed around the snapshot")
+    for kind_unread, name in sorted(unread.items()):
+        outcome.not_asked(_why_unread(kind_unread, name))
+    for kind_here, number in Counter(kind for kind, _ in here).items():
+        outcome.measured[f"{kind_here} objects"] = number
+    return outcome.measurement(unit)
 
 
 def _documents(unit: Unit, reading: Mapping[str, Any]) -> list[list[str]]:

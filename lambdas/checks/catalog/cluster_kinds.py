@@ -1,15 +1,17 @@
 """The kinds of objects that all databases of a server share, as data: SQL expressions."""
 
 from lambdas.checks.catalog.kinds import ABOUT
+from lambdas.checks.catalog.of_rds import (
+    GRANTS_ON_PARAMETERS,
+    SUPERUSER,
+    not_of_rds,
+    role_not_of_rds,
+    shared_not_of_rds,
+)
 from lambdas.checks.catalog.shape import Kind
 from lambdas.domain.catalog import MEMBERSHIP, NUMBERED
 
-_OF_RDS = "^rds(_|admin$|repladmin$|topmgr$|writeforwarduser$)"
-"""Names of the service's own roles, which it may make and change when it restores."""
-
-_NOT_OF_RDS = (
-    "NOT EXISTS (SELECT FROM pg_roles s WHERE s.oid = {} AND s.rolname ~ '" + _OF_RDS + "')"
-)
+_ITS_DATABASE = "coalesce(d.datname, '')"
 
 
 def _role(versions: str, joins: str = "", needs: str = "", instead_of: str = "") -> Kind:
@@ -19,7 +21,7 @@ def _role(versions: str, joins: str = "", needs: str = "", instead_of: str = "")
         "pg_roles",
         "quote_ident(o.rolname)",
         joins,
-        f"o.rolname !~ '{_OF_RDS}'",
+        not_of_rds("o.rolname"),
         parts=("nullif(o.rolvaliduntil, 'infinity')",),
         versions=versions,
         kin=(),
@@ -32,7 +34,13 @@ def _role(versions: str, joins: str = "", needs: str = "", instead_of: str = "")
 CLUSTER_KINDS = (
     _role("a.xmin::text", "JOIN pg_authid a ON a.oid = o.oid", needs="pg_authid"),
     _role(f"'{NUMBERED}' || o.oid", instead_of="pg_authid"),
-    Kind("'database'", "pg_database", "quote_ident(o.datname)", number=""),
+    Kind(
+        "'database'",
+        "pg_database",
+        "quote_ident(o.datname)",
+        where=not_of_rds("o.datname"),
+        number="",
+    ),
     # RDS gives to roles of its own, and its roles to the master user, which it may do anew when it
     # restores.
     Kind(
@@ -40,9 +48,9 @@ CLUSTER_KINDS = (
         "pg_auth_members",
         "concat('of role #', o.member, ' in role #', o.roleid)",
         where="(NOT EXISTS (SELECT FROM pg_auth_members s JOIN pg_roles r ON r.oid = s.roleid"
-        " WHERE s.member = o.member AND r.rolname = 'rds_superuser')"
-        f" OR {_NOT_OF_RDS.format('o.roleid')})"
-        f" AND {_NOT_OF_RDS.format('o.member')}",
+        f" WHERE s.member = o.member AND r.rolname = '{SUPERUSER}')"
+        f" OR {role_not_of_rds('o.roleid')})"
+        f" AND {role_not_of_rds('o.member')}",
         kin=(),
         number="",
     ),
@@ -53,12 +61,25 @@ CLUSTER_KINDS = (
         " CASE WHEN o.setdatabase <> 0"
         " THEN 'in the database ' || coalesce(quote_ident(d.datname), o.setdatabase::text) END)",
         "LEFT JOIN pg_database d ON d.oid = o.setdatabase",
-        _NOT_OF_RDS.format("o.setrole"),
+        f"{role_not_of_rds('o.setrole')} AND {not_of_rds(_ITS_DATABASE)}",
         kin=("o.setdatabase",),
         number="",
     ),
-    Kind("'privileges on a parameter'", "pg_parameter_acl", "quote_ident(o.parname)", number=""),
-    Kind("'tablespace'", "pg_tablespace", "quote_ident(o.spcname)", number=""),
+    Kind(
+        "'privileges on a parameter'",
+        "pg_parameter_acl",
+        "quote_ident(o.parname)",
+        where=f"cardinality({GRANTS_ON_PARAMETERS}) > 0",
+        parts=(f"{GRANTS_ON_PARAMETERS}::text",),
+        number="",
+    ),
+    Kind(
+        "'tablespace'",
+        "pg_tablespace",
+        "quote_ident(o.spcname)",
+        where=not_of_rds("o.spcname"),
+        number="",
+    ),
     Kind(
         "'replication origin'",
         "pg_replication_origin",
@@ -71,6 +92,7 @@ CLUSTER_KINDS = (
         "pg_shdescription",
         "CASE o.classoid WHEN 'pg_catalog.pg_authid'::regclass THEN concat('on role #', o.objoid)"
         f" ELSE {ABOUT.replace('o.objsubid', '0')} END",
+        where=shared_not_of_rds(),
         kin=("o.objoid",),
         number="",
     ),
@@ -79,6 +101,7 @@ CLUSTER_KINDS = (
         "pg_shseclabel",
         "quote_ident(o.provider) || CASE o.classoid WHEN 'pg_catalog.pg_authid'::regclass"
         f" THEN concat(' on role #', o.objoid) ELSE {ABOUT.replace('o.objsubid', '0')} END",
+        where=shared_not_of_rds(),
         kin=("o.objoid",),
         number="",
     ),

@@ -25,6 +25,10 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "datminmxid": "VACUUM's, written in place",
         "dathasloginevt": "a hint that a login takes back in place",
     },
+    "pg_parameter_acl": {
+        "oid": "another, where the service has granted the only one anew",
+        "paracl": "compared apart: without what the service grants to itself",
+    },
     "pg_roles": {
         "rolpassword": "stars; a password is tried by logging in",
         "rolconfig": "told among the settings",

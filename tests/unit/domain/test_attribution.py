@@ -1,4 +1,4 @@
-from lambdas.domain.attribution import attribute
+from lambdas.domain.attribution import BESIDE, BY_ITSELF, attribute
 from lambdas.domain.units import Claim, Measurement, Status, Unit, Violation
 from lambdas.domain.verdict import Judgement, Verdict, fold, judge
 
@@ -21,7 +21,7 @@ def test_what_a_healthy_server_may_hold_is_a_warning_whatever_was_compared() -> 
 
 def test_what_no_healthy_server_holds_is_wrong_unless_the_source_holds_it() -> None:
     wrong, warnings = attribute([TWICE], ())
-    assert wrong == ("a key stands twice; repair it",)
+    assert wrong == (f"a key stands twice; {BY_ITSELF}. Ask the source too: repair it",)
     assert not warnings
 
 
@@ -46,4 +46,11 @@ def test_proven_rows_of_the_same_database_decide() -> None:
     passed, failed = _judged(Claim.PROVEN, TWICE), _judged(Claim.CONSISTENT, TWICE)
     assert (passed.verdict, len(passed.warnings)) == (Verdict.PASSED, 1)
     assert (failed.verdict, len(failed.warnings)) == (Verdict.FAILED, 0)
-    assert failed.reasons == ("shop: public.child: a key stands twice; repair it",)
+    assert failed.reasons[0].startswith("shop: public.child: a key stands twice")
+
+
+def test_what_comes_with_other_damage_is_wrong_but_for_rows_that_are_proven() -> None:
+    wrong, warnings = attribute([ORPHAN], {"public.child"}, {"public.parent"})
+    assert wrong == (f"{ORPHAN.text}; {BESIDE}. Ask the source too: delete it",)
+    assert not warnings
+    assert not attribute([ORPHAN], {"public.child", "public.parent"}, {"public.child"})[0]

@@ -163,6 +163,16 @@ def test_a_bad_headline_begins_with_the_verdict_and_its_first_reason(
     assert told == f"{verdict}: orders: one (and 2 more)."
 
 
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_every_headline_has_its_warnings_on_a_line_of_their_own(
+    drill: Drill, verdict: Verdict
+) -> None:
+    judgement = Judgement(verdict, ("one",), warnings=("an orphan; delete it", "another"))
+    first, second = headline(drill, judgement).split("\n")
+    assert first == headline(drill, replace(judgement, warnings=()))
+    assert second == "Warning: an orphan; delete it (and 1 more)."
+
+
 def test_a_single_reason_has_no_more(drill: Drill) -> None:
     assert headline(drill, Judgement(Verdict.FAILED, ("one",))) == "FAILED: orders: one."
 

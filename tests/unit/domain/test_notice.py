@@ -132,6 +132,18 @@ def longest(field: str) -> str:
     return str(max(schema["properties"][field]["enum"], key=len))
 
 
+@pytest.mark.parametrize("verdict", Verdict)
+def test_warnings_are_told_with_what_to_do_whatever_the_verdict(
+    drill: Drill, verdict: Verdict
+) -> None:
+    warning = f"shop: public.child: {'x' * 200} orphans. On the source: delete them"
+    report = _report(drill, verdict) | {"warnings": [warning]}
+    message = notice.of_report(report, PAGE).message
+    assert f"- warning: {warning}" in message.splitlines()
+    assert (notice.LOOK_AT_WARNINGS in message) == (verdict is Verdict.PASSED)
+    assert ("To do: nothing.\n" in message) is False
+
+
 @given(
     st.one_of(st.text(), st.from_regex(INSTANCE_NAME_PATTERN), st.just("a" * 500)),
     st.sampled_from(Verdict),
