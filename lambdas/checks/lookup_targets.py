@@ -43,6 +43,7 @@ class Key:
         expression: as PostgreSQL deparses it, every name qualified.
         deterministic: whether values that its collation holds equal are the same bytes.
         finds_nulls: whether the index is searched for NULL, and there may be any.
+        not_null_type: the base type of a column that is NOT NULL; empty of any other.
     """
 
     expression: str
@@ -51,6 +52,7 @@ class Key:
     deterministic: bool
     finds_nulls: bool
     operators: tuple[Operator, ...]
+    not_null_type: str = ""
 
     @property
     def value(self) -> sql.Composable:

@@ -28,7 +28,13 @@ _KEYS = """
 SELECT pg_get_indexdef(x.indexrelid, k.n, true), f.opcintype::regtype::text,
        ce.collname, cn.nspname, coalesce(ce.collisdeterministic, true),
        pg_index_column_has_property(x.indexrelid, k.n, 'search_nulls'),
-       coalesce(a.attnotnull, false),
+       CASE WHEN a.attnotnull THEN (
+              WITH RECURSIVE base (type) AS (
+                SELECT a.atttypid UNION ALL
+                SELECT t.typbasetype FROM base JOIN pg_catalog.pg_type t ON t.oid = base.type
+                 WHERE t.typtype = 'd')
+              SELECT format_type(b.type, -1) FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type
+               WHERE t.typtype <> 'd') END,
        (SELECT json_agg(json_build_array(o.oprname, n.nspname, o.oprright::regtype::text,
                                          o.oprleft = o.oprright))
           FROM pg_catalog.pg_amop p
@@ -212,7 +218,7 @@ def _key(
     schema: str | None,
     deterministic: bool,
     searched: bool | None,
-    not_null: bool,
+    not_null_type: str | None,
     operators: list[list[Any]] | None,
 ) -> Key:
     return Key(
@@ -220,7 +226,8 @@ def _key(
         type_name=type_name,
         collation=(schema, collation) if schema and collation else None,
         deterministic=deterministic,
-        finds_nulls=bool(searched) and not not_null,
+        finds_nulls=bool(searched) and not_null_type is None,
+        not_null_type=not_null_type or "",
         operators=tuple(Operator(*operator) for operator in operators or ()),
     )
 

@@ -4,11 +4,17 @@ A row that finds itself may come again where the scan is led to its page a secon
 GiST index with the flag of a split that was not ended leads it to its right neighbour, which has an
 entry of its own above by then. Searches by a value seldom come by that leaf, and a bitmap has each
 row once. So all rows with a value are counted through the index, and in the heap, in one statement;
-and all without one. A plain scan, where the planner is to be had for one: of a column that is never
-NULL newer planners leave the condition out, and an index-only scan of any index may do.
+and all without one. Where the planner reads another index whatever its settings, this is told.
+
+The condition is that the column is not NULL. From 17 on the planner leaves it out where the column
+is NOT NULL, and then has no reason to read this index. Of a value cast to a domain it does not know
+that, and a cast to a domain without constraints changes nothing, not even whether an index serves:
+``match_index_to_operand`` looks below it. So the condition is of such a cast, and the domain is
+made in a transaction that is rolled back.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from psycopg2 import errorcodes, sql
@@ -19,7 +25,7 @@ from lambdas.checks.index_content import Compared
 from lambdas.checks.lookup_targets import Key, Target
 from lambdas.checks.lookups import LEANINGS, PRICES, describe, nodes, steer
 from lambdas.checks.storage import StoredIndex
-from lambdas.errors import QueryFailed
+from lambdas.errors import DatabaseUnreachable, QueryFailed
 
 METHODS = frozenset({"gist", "spgist"})
 """These are scanned whole, and hold NULLs as well."""
@@ -34,14 +40,23 @@ _BY_INDEX = {
     **PRICES,
 }
 _INDEX_ONLY = {"enable_indexonlyscan": "on"}
+_DOMAIN = sql.Identifier("pg_temp", "time machine: whole index")
+
+ELSEWHERE = (
+    "{}: the planner reads another index in its place, so nothing tells whether it gives rows"
+    " twice; drop the index that serves the same columns, or REINDEX this one, to be sure"
+)
+NO_DOMAIN = (
+    "{}: it was not scanned whole, so nothing tells whether it gives rows twice: {}; grant"
+    " TEMPORARY on the database to the user of the drill"
+)
 _TRIES: tuple[dict[str, str], ...] = (*LEANINGS, _INDEX_ONLY)
 
 
 def count_rows(session: Session, index: StoredIndex) -> Compared:
     """What is wrong with the number of rows that come through an index; nothing for other methods.
 
-    Nor where the planner reads another index in its place. ``missed`` if the time was too short:
-    that each row is found has been seen by then.
+    ``missed`` says why they were not counted.
 
     Raises:
         QueryFailed: the table or the index could not be read.
@@ -51,29 +66,63 @@ def count_rows(session: Session, index: StoredIndex) -> Compared:
     target = describe(session, index)
     try:
         with seeing_all_rows(session, [index.table_oid], index.subject):
-            return Compared(tuple(_differences(session, target)))
+            return _counted(session, target)
     except QueryFailed as error:
         if error.sqlstate != errorcodes.QUERY_CANCELED:
             raise
         return Compared(missed=(f"{index.title}: no time to count the rows that come: {error}",))
 
 
-def _differences(session: Session, target: Target) -> Iterator[str]:
+def _counted(session: Session, target: Target) -> Compared:
+    """A key that may be NULL needs no domain."""
     title = target.index.title
-    for query in _queries(target):
+    key = next((key for key in target.keys if not key.not_null_type), target.keys[0])
+    if not key.not_null_type:
+        return _compared(session, target, key)
+    with _written_to_nothing(session, title):
+        try:
+            session.run(
+                sql.SQL("CREATE DOMAIN {} AS {}").format(_DOMAIN, sql.SQL(key.not_null_type)),
+                doing=f"making a domain to scan the whole of {title}",
+            )
+        except QueryFailed as error:
+            return Compared(missed=(NO_DOMAIN.format(title, error),))
+        return _compared(session, target, key)
+
+
+def _compared(session: Session, target: Target, key: Key) -> Compared:
+    title = target.index.title
+    findings, missed = [], []
+    for query in _queries(target, key):
         if not _is_planned(session, target, query):
-            continue
-        for _ in range(2):
-            # An index-only scan may count rows that are vacuumed meanwhile, but not again.
-            held, given = session.row(query, doing=f"counting the rows that {title} gives")
-            if held == given:
-                break
-        else:
-            yield f"{title} gives {given:,} rows where its table has {held:,}"
+            missed = [ELSEWHERE.format(title)]
+        elif told := _difference(session, title, query):
+            findings.append(told)
+    return Compared(tuple(findings), tuple(missed))
 
 
-def _queries(target: Target) -> Iterator[sql.Composable]:
-    key = next((key for key in target.keys if key.finds_nulls), target.keys[0])
+@contextmanager
+def _written_to_nothing(session: Session, title: str) -> Iterator[None]:
+    """A transaction that may write, and is rolled back."""
+    doing = f"scanning the whole of {title}"
+    session.run("BEGIN READ WRITE", doing=doing)
+    try:
+        yield
+    finally:
+        with suppress(DatabaseUnreachable):
+            session.run("ROLLBACK", doing=doing)
+
+
+def _difference(session: Session, title: str, query: sql.Composable) -> str:
+    for _ in range(2):
+        # An index-only scan may count rows that are vacuumed meanwhile, but not again.
+        held, given = session.row(query, doing=f"counting the rows that {title} gives")
+        if held == given:
+            return ""
+    return f"{title} gives {given:,} rows where its table has {held:,}"
+
+
+def _queries(target: Target, key: Key) -> Iterator[sql.Composable]:
     yield _query(target, key, "IS NOT NULL")
     if key.finds_nulls:
         yield _query(target, key, "IS NULL")
@@ -86,7 +135,9 @@ def _query(target: Target, key: Key, which: str) -> sql.Composable:
     """
     table = sql.Identifier(target.index.schema, target.index.table)
     where = sql.SQL("{} {}{}").format(
-        sql.SQL("({})").format(sql.SQL(key.expression)),
+        sql.SQL("({})::{}" if key.not_null_type else "({})").format(
+            sql.SQL(key.expression), _DOMAIN
+        ),
         sql.SQL(which),
         sql.SQL("" if target.predicate is None else f" AND ({target.predicate})"),
     )
@@ -99,7 +150,7 @@ def _query(target: Target, key: Key, which: str) -> sql.Composable:
 def _is_planned(session: Session, target: Target, query: sql.Composable) -> bool:
     """Find settings under which the planner reads this very index, whole."""
     for settings in _TRIES:
-        steer(session, {**_BY_INDEX, **settings})
+        steer(session, {**_BY_INDEX, **settings, "enable_indexscan": "on"})
         (explained,) = session.row(
             sql.SQL("EXPLAIN (FORMAT JSON, COSTS OFF) {}").format(query),
             doing=f"planning to count the rows that {target.index.title} gives",
