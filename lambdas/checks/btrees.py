@@ -1,21 +1,23 @@
 """Every B-tree holds every row of its table, in order, and each can be found from its root.
 
 amcheck reads the index and the heap side by side. Where it can't be had, each row is looked up
-through the index instead (:mod:`lambdas.checks.lookups`); the system catalogs are then left out.
-Where it takes longer than a function has, which it can't be cut to, the rows of a sample are.
+through the index instead (:mod:`lambdas.checks.indexes.lookups`); the system catalogs are then left
+out. Where it takes longer than a function has, which it can't be cut to, the rows of a sample are.
 Either goes from the heap to the index. What an index has too much, a count of its entries finds
-(:mod:`lambdas.checks.ghosts`).
+(:mod:`lambdas.checks.indexes.row_counts`).
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
-from lambdas.checks import ghosts, lookups
+from lambdas.checks.indexes import lookups, row_counts
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey, is_damage
 from lambdas.checks.storage import (
     CATALOGS,
@@ -28,7 +30,7 @@ from lambdas.checks.storage import (
 )
 from lambdas.checks.tools import Functions, callable_of, called, may_call, should_be_there
 from lambdas.domain.tools import AMCHECK
-from lambdas.domain.units import RANGE_BYTES, Claim, Measurement, Status, Unit
+from lambdas.domain.units import RANGE_BYTES, Claim, Measurement, Unit
 from lambdas.errors import QueryFailed
 
 NAME = "btrees"
@@ -115,48 +117,27 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     """Examine all at once; only where that fails, one after the other."""
     functions = unit.detail["functions"]
     indexes = [StoredIndex(**document) for document in unit.detail["indexes"]]
-    measured = {"indexes": len(indexes)}
+    outcome = Outcome(Counter({"indexes": len(indexes)}))
     with bench.session(unit.database) as session:
         if functions and _may_be_sampled(indexes):
-            found = _in_time(session, unit.subject, indexes, functions)
+            sound = _in_time(session, unit.subject, indexes, functions, outcome)
         else:
-            found = _examined(session, unit.subject, indexes, functions)
-        counted = ghosts.count_entries(session, found.sound)
-        found = found.and_of(_Examined(list(counted.findings), list(counted.notes)))
-    status = Status.WRONG if found.findings else Status.OK
-    if status is Status.OK and found.left_out == len(indexes):
-        status = Status.EXEMPT
-    claim = Claim.CONSISTENT if found.notes else None
-    told = tuple(dict.fromkeys(found.notes))
-    return Measurement(unit.id, status, measured, tuple(found.findings), told, claim=claim)
-
-
-class _Examined(NamedTuple):
-    """What was said of some indexes; ``left_out``: of how many nothing could be.
-
-    Of those that are ``sound`` nothing was found to be wrong.
-    """
-
-    findings: list[str]
-    notes: list[str]
-    left_out: int = 0
-    sound: Sequence[StoredIndex] = ()
-
-    def and_of(self, other: "_Examined") -> "_Examined":
-        return _Examined(
-            self.findings + other.findings,
-            self.notes + other.notes,
-            self.left_out + other.left_out,
-            (*self.sound, *other.sound),
-        )
+            sound = _examined(session, unit.subject, indexes, functions, outcome)
+        row_counts.count_entries(session, sound, outcome)
+    return outcome.measurement(unit)
 
 
 def _examined(
-    session: Session, subject: str, indexes: Sequence[StoredIndex], functions: Functions
-) -> _Examined:
+    session: Session,
+    subject: str,
+    indexes: Sequence[StoredIndex],
+    functions: Functions,
+    outcome: Outcome,
+) -> Sequence[StoredIndex]:
+    """Those that nothing is wrong with."""
     if _all_sound(session, subject, indexes, functions):
-        return _Examined([], [], sound=indexes)
-    return _one_by_one(session, indexes, functions)
+        return indexes
+    return _one_by_one(session, indexes, functions, outcome)
 
 
 def _may_be_sampled(indexes: Sequence[StoredIndex]) -> bool:
@@ -166,8 +147,12 @@ def _may_be_sampled(indexes: Sequence[StoredIndex]) -> bool:
 
 
 def _in_time(
-    session: Session, subject: str, indexes: Sequence[StoredIndex], functions: Functions
-) -> _Examined:
+    session: Session,
+    subject: str,
+    indexes: Sequence[StoredIndex],
+    functions: Functions,
+    outcome: Outcome,
+) -> Sequence[StoredIndex]:
     """A large index, alone in its unit. What amcheck leaves open, a sample's rows are asked."""
     (index,) = indexes
     seconds = session.statement_seconds
@@ -175,18 +160,18 @@ def _in_time(
     session.limit_statements(max(seconds / 2, seconds - SPARED_SECONDS))
     began = time.monotonic()
     try:
-        return _examined(session, subject, indexes, functions)
+        return _examined(session, subject, indexes, functions, outcome)
     except QueryFailed as error:
         if error.sqlstate != errorcodes.QUERY_CANCELED:
             raise
         waited = time.monotonic() - began
         session.limit_statements(end - time.monotonic())
-        found = lookups.find_each_row(session, index)
+        outcome.not_asked(TOO_LARGE.format(index.title, waited, index.cost_bytes / 1e9))
+        looked = lookups.find_each_row(session, index, outcome, ADVICE)
         # Of a TOAST table the chunks are looked up when the values are read.
-        if found.doubts or not (found.findings or found.rows or index.of_toast):
+        if looked.sound and not looked.rows and not index.of_toast:
             raise
-    told = TOO_LARGE.format(index.title, waited, index.cost_bytes / 1e9)
-    return _Examined([f"{text}; {ADVICE}" for text in found.findings], [told, *found.notes])
+    return []
 
 
 def _all_sound(
@@ -206,23 +191,26 @@ def _all_sound(
 
 
 def _one_by_one(
-    session: Session, indexes: Sequence[StoredIndex], functions: Functions
-) -> _Examined:
+    session: Session, indexes: Sequence[StoredIndex], functions: Functions, outcome: Outcome
+) -> Sequence[StoredIndex]:
     """One that is damaged keeps no other from being looked at."""
-    found = _Examined([], [] if functions else [WITHOUT_TOOL])
     examine = _with_amcheck if functions else _with_lookups
+    sound = []
     for index in indexes:
         try:
-            one = examine(session, index, functions)
+            if examine(session, index, functions, outcome):
+                sound.append(index)
         except QueryFailed as error:
             if not is_damage(error):
                 raise
-            one = _Examined([f"{error}; {ADVICE}"], [])
-        found = found.and_of(one if one.findings else one._replace(sound=[index]))
-    return found
+            outcome.wrong(f"{error}; {ADVICE}")
+    return sound
 
 
-def _with_amcheck(session: Session, index: StoredIndex, functions: Functions) -> _Examined:
+def _with_amcheck(
+    session: Session, index: StoredIndex, functions: Functions, outcome: Outcome
+) -> bool:
+    """Whether nothing is wrong with it."""
     refused: QueryFailed | None = None
     for way in _WAYS:
         if not _may_go(functions, way) or _would_wait_again(refused, way):
@@ -234,10 +222,12 @@ def _with_amcheck(session: Session, index: StoredIndex, functions: Functions) ->
                 raise
             refused = error
         else:
-            return _Examined([], [f"{index.title}: {way.weaker}"] if way.weaker else [])
+            if way.weaker:
+                outcome.not_asked(f"{index.title}: {way.weaker}")
+            return True
     if refused is not None:
         raise refused
-    return _with_lookups(session, index, functions).and_of(_Examined([], [WITHOUT_TOOL]))
+    return _with_lookups(session, index, functions, outcome)
 
 
 def _may_go(functions: Functions, way: _Way) -> bool:
@@ -254,10 +244,11 @@ def _call(
     session.run(statement, doing=f"checking {what}")
 
 
-def _with_lookups(session: Session, index: StoredIndex, _functions: Functions) -> _Examined:
-    found = lookups.find_each_row(session, index)
-    told = [f"{text}; {ADVICE}" for text in found.findings]
-    return _Examined(told, list(found.notes), int(found.is_nothing))
+def _with_lookups(
+    session: Session, index: StoredIndex, _functions: Functions, outcome: Outcome
+) -> bool:
+    outcome.not_asked(WITHOUT_TOOL)
+    return lookups.find_each_row(session, index, outcome, ADVICE).sound
 
 
 def _would_wait_again(refused: QueryFailed | None, way: _Way) -> bool:

@@ -1,8 +1,7 @@
 """Through each index that is no B-tree, each row of its table is found: GIN, GiST, BRIN, hash, …
 
-No other check looks into them; amcheck knows B-trees. How: :mod:`lambdas.checks.lookups`. And what
-the index itself gives of the rows is right: :mod:`lambdas.checks.index_content`. And no row comes
-twice: :mod:`lambdas.checks.whole_scans`.
+No other check looks into them; amcheck knows B-trees. How, and what else is asked of them:
+:mod:`lambdas.checks.indexes`.
 """
 
 from collections.abc import Iterator
@@ -10,11 +9,15 @@ from dataclasses import asdict
 from typing import Any
 
 from lambdas.adapters.postgres import Session
-from lambdas.checks import index_content, lookups, whole_scans
-from lambdas.checks.index_content import Compared
+from lambdas.checks.indexes import absent_keys
+from lambdas.checks.indexes.contents import compare_values
+from lambdas.checks.indexes.definition import Target, describe
+from lambdas.checks.indexes.lookups import find_each_row
+from lambdas.checks.indexes.row_counts import count_rows
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey
 from lambdas.checks.storage import StoredIndex, list_indexes, once
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Unit
 
 NAME = "self_find"
 
@@ -26,6 +29,7 @@ _APPROXIMATE = {
     "hnsw": "an approximate index need not find every row",
 }
 
+NOTHING_LOOKED_UP = "{}: no row was looked up through it, so nothing is known of it"
 ADVICE = (
     "look for them on the source; if they are found there, the snapshot lost them, else REINDEX"
 )
@@ -57,26 +61,25 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 
 def run(unit: Unit, bench: Bench) -> Measurement:
-    """Look every row up; what could not be looked up is told, and claims nothing."""
+    """Look every row up, and only where all are found, hold the index's own against the table."""
     index = StoredIndex(**unit.detail["index"])
+    outcome = Outcome()
     with bench.session(unit.database) as session:
-        found = lookups.find_each_row(session, index)
-        given = Compared()
-        if not (found.findings or found.notes):
-            given = index_content.compare(session, index)
-            if not given.findings:
-                counted = whole_scans.count_rows(session, index)
-                given = Compared(counted.findings, given.missed + counted.missed)
-    measured = {"rows looked up": found.rows}
-    notes = found.notes + given.missed
-    if findings := [*found.findings, *given.findings]:
-        told = tuple(f"{text}; {ADVICE}" for text in findings)
-        return Measurement(unit.id, Status.WRONG, measured, told, notes)
-    if found.doubts or (found.partly and not found.rows):
-        return Measurement(unit.id, Status.UNMEASURED, measured, notes=notes)
-    status = Status.EXEMPT if found.missed else Status.OK
-    claim = Claim.CONSISTENT if notes else None
-    return Measurement(unit.id, status, measured, notes=notes, claim=claim)
+        looked = find_each_row(session, index, outcome, ADVICE)
+        if outcome.is_complete:
+            for target in describe(session, [index]):
+                _hold_against_the_table(session, target, outcome)
+    outcome.measured["rows looked up"] = looked.rows
+    if not (looked.rows or outcome.is_complete):
+        outcome.not_asked(NOTHING_LOOKED_UP.format(index.title), Claim.NOT_COMPARED)
+    return outcome.measurement(unit)
+
+
+def _hold_against_the_table(session: Session, target: Target, outcome: Outcome) -> None:
+    if outcome.has_findings or not compare_values(session, target, outcome, ADVICE):
+        return
+    if count_rows(session, target, outcome, ADVICE):
+        absent_keys.look_for(session, target, outcome)
 
 
 def _why_exempt(index: StoredIndex) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 from psycopg2 import sql
 
 from lambdas.adapters.postgres import Session
-from lambdas.checks import lookups
+from lambdas.checks.indexes import lookups, planner
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey
 from lambdas.checks.storage import (
     StoredIndex,
@@ -27,7 +28,7 @@ from lambdas.checks.storage import (
 )
 from lambdas.checks.tools import Functions, callable_of, called
 from lambdas.domain.tools import VISIBILITY
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Unit
 
 NAME = "visibility"
 
@@ -41,13 +42,6 @@ WITHOUT_INDEX = "pg_visibility can't be used here, and there is no B-tree to fet
 _CLAIMS = {
     "pg_check_visible": "rows are not visible to all on pages that are marked so",
     "pg_check_frozen": "rows are not frozen on pages that are marked so",
-}
-_BY_INDEX_ONLY = {
-    "enable_seqscan": "off",
-    "enable_indexscan": "on",
-    "enable_indexonlyscan": "on",
-    "enable_bitmapscan": "off",
-    "max_parallel_workers_per_gather": "0",
 }
 
 
@@ -93,17 +87,17 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Ask pg_visibility, or fetch through the index."""
+    outcome = Outcome()
     with bench.session(unit.database) as session:
         if "index" in unit.detail:
-            return _through_index(session, unit)
+            _through_index(session, StoredIndex(**unit.detail["index"]), outcome)
+            return outcome.measurement(unit)
         functions, titles = unit.detail["functions"], dict(unit.detail["tables"])
-        findings = [
-            finding
-            for name in _CLAIMS
-            for finding in _marked_wrongly(session, unit.subject, name, functions, titles)
-        ]
-    status = Status.WRONG if findings else Status.OK
-    return Measurement(unit.id, status, {"tables": len(titles)}, tuple(findings))
+        for name in _CLAIMS:
+            for finding in _marked_wrongly(session, unit.subject, name, functions, titles):
+                outcome.wrong(finding)
+    outcome.measured["tables"] = len(titles)
+    return outcome.measurement(unit)
 
 
 def _marked_wrongly(
@@ -145,35 +139,35 @@ def _fallbacks(
         )
 
 
-def _through_index(session: Session, unit: Unit) -> Measurement:
-    index = StoredIndex(**unit.detail["index"])
+def _through_index(session: Session, index: StoredIndex, outcome: Outcome) -> None:
     count = sql.SQL("SELECT count(*) FROM ONLY {}").format(
         sql.Identifier(index.schema, index.table)
     )
+    planner.steer(session, planner.BY_TABLE)
     (rows,) = session.row(count, doing=f"counting {index.subject}")
-    counted = _index_only_count(session, index, count)
-    found = lookups.find_each_row(session, index)
-    findings = list(found.findings)
-    if counted is not None and counted != rows:
-        findings.append(f"{counted:,} rows by an index-only scan, {rows:,} in the heap; {ADVICE}")
-    status = Status.WRONG if findings else Status.OK
-    if status is Status.OK and counted is None and found.is_nothing:
-        status = Status.EXEMPT
-    return Measurement(unit.id, status, {"rows": rows}, tuple(findings), found.notes)
+    outcome.measured["rows"] = int(rows)
+    plan = planner.forced(
+        session,
+        count,
+        _is_index_only,
+        planner.INDEX_ONLY,
+        outcome,
+        index=index.title,
+        unasked="no index-only count was held against the rows of its table",
+    )
+    if plan is not None:
+        doing = f"counting {index.subject} by an index-only scan"
+        (counted,) = session.row(count, doing=doing)
+        if counted != rows:
+            told = f"{counted:,} rows by an index-only scan, {rows:,} in the heap"
+            outcome.wrong(f"{told}; {ADVICE}")
+    lookups.find_each_row(session, index, outcome, ADVICE)
 
 
-def _index_only_count(session: Session, index: StoredIndex, count: sql.Composable) -> int | None:
-    """None where the planner goes no such way over a whole index."""
-    lookups.steer(session, _BY_INDEX_ONLY)
-    doing = f"counting {index.subject} by an index-only scan"
-    (plan,) = session.row(sql.SQL("EXPLAIN (FORMAT JSON, COSTS OFF) {}").format(count), doing=doing)
-    scans = [node for node in lookups.nodes(plan[0]["Plan"]) if "Relation Name" in node]
-    if [node["Node Type"] for node in scans] != ["Index Only Scan"]:
-        return None
-    if "Filter" in scans[0]:
-        return None
-    (counted,) = session.row(count, doing=doing)
-    return int(counted)
+def _is_index_only(plan: planner.Plan) -> bool:
+    """Any index will do: all of them trust the same map."""
+    scans = planner.scans_of(plan)
+    return [(n["Node Type"], "Filter" in n) for n in scans] == [("Index Only Scan", False)]
 
 
 CHECK = Check(NAME, "the visibility map tells the truth", plan, run, look)

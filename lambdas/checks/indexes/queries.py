@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 from psycopg2 import sql
 
-from lambdas.checks.lookup_targets import Key, Operator, Target
+from lambdas.checks.indexes.definition import Key, Operator, Target
 
 SECONDS = 60
 """How long the look-ups of one query go on; those that are left are told as such."""
+
+MOST_LISTED = 20_000
+"""So many rows that were not found are listed at most."""
 
 _BY_COLUMN = {"gin", "brin"}
 """These keep something of each column apart; the others combine them."""
@@ -23,14 +26,17 @@ _ROW = sql.Identifier("tm row")
 class Query:
     """Look-ups in one statement: by value, or row by row where values can't be put together.
 
-    Each gives one row: rows looked up, rows that no time was left for, rows that were not found,
-    and the ``ctid`` of one that was not. ``by_address`` asks the same of each row without any
-    index, so that the planner has nothing to read of one: what it can't answer no index could.
+    Each gives one row: rows looked up, rows that no time was left for, rows that were not found (or
+    that others came with), the ``ctid`` of one of these, and how many came too many.
+    ``by_address`` asks the same of each row without any index, so that the planner has nothing to
+    read of one: what it can't answer no index could. ``lost`` lists the ``ctid`` of each row that
+    was not found.
     """
 
     by_value: sql.Composable | None
     by_row: sql.Composable
     by_address: sql.Composable
+    lost: sql.Composable
 
 
 Asked = tuple[Key, Operator]
@@ -109,7 +115,7 @@ def _values(target: Target, asked: Sequence[Asked], besides: Sequence[Asked] = (
         " FROM ({rows}) s WHERE {holds}"
     ).format(**parts)
     together = target.is_whole and all(key.deterministic for key, _ in asked)
-    every = _looked_up(target, by_value, [*wanted, *same]) if together else None
+    every = _by_value(target, by_value, [*wanted, *same]) if together else None
     return _query(target, by_row, wanted, every)
 
 
@@ -128,9 +134,10 @@ def _elements(target: Target, key: Key, operator: Operator) -> Query:
     by_row = sql.SQL(
         "SELECT d.k1, 1::bigint AS n, pg_catalog.hashtid(d.tid)::bigint AS h, d.tid FROM ({}) d"
     ).format(each)
-    asked = _LEXEME if key.is_text else sql.SQL("ARRAY[{}.k1]").format(_OUTER)
-    wanted = [operator(key.value, asked)]
-    every = _looked_up(target, by_value, wanted) if target.is_whole else None
+    element = sql.SQL("{}.k1").format(_OUTER)
+    asked = lexeme_query(element) if key.is_text else sql.SQL("ARRAY[{}]").format(element)
+    wanted = [operator(key.value, asked), *_is_comparable(key)]
+    every = _by_value(target, by_value, wanted) if target.is_whole else None
     return _query(target, by_row, wanted, every)
 
 
@@ -155,7 +162,8 @@ def _at_once(target: Target, key: Key, which: sql.Composable, wanted: sql.Compos
     by_row = sql.SQL(
         "SELECT 1::bigint AS n, pg_catalog.hashtid(s.tid)::bigint AS h, s.tid FROM ({}) s WHERE {}"
     ).format(rows, which)
-    return _query(target, by_row, [wanted], _looked_up(target, by_value, [wanted]))
+    every = [wanted, *_is_comparable(key)]
+    return _query(target, by_row, every, _by_value(target, by_value, every))
 
 
 def _extremes(target: Target, key: Key, operator: Operator) -> Query:
@@ -189,17 +197,28 @@ def _query(
 ) -> Query:
     """What is ``wanted`` of each of the rows, and of all with one value at once where that goes."""
     alone = [*wanted, _ITSELF]
-    by_address = _looked_up(target, rows, alone, _one_row(target))
-    return Query(by_value, _looked_up(target, rows, alone), by_address)
+    found = _each_with_what_is_found(target, rows, alone)
+    by_address = _counted(_each_with_what_is_found(target, rows, alone, _one_row(target)))
+    return Query(by_value, _counted(found), by_address, _lost(found))
 
 
 _ITSELF = sql.SQL("ctid = {}.tid").format(_OUTER)
 _VALUE = sql.SQL("s.k1")
 _NO_LEXEME = sql.SQL("$$!'time machine: no lexeme'$$::tsquery")
-_LEXEME = sql.SQL(
-    "(chr(39) || replace(replace({0}.k1, chr(92), repeat(chr(92), 2)), chr(39), repeat(chr(39), 2))"
-    " || chr(39))::tsquery"
-).format(_OUTER)
+
+
+def lexeme_query(lexeme: sql.Composable, mark: str = "") -> sql.Composable:
+    """A text search for a lexeme, with ``:*`` for all that begin so."""
+    quoted = sql.SQL(
+        "(chr(39) || replace(replace({}, chr(92), repeat(chr(92), 2)), chr(39), repeat(chr(39), 2))"
+        " || chr(39) || {})::tsquery"
+    )
+    return quoted.format(lexeme, sql.Literal(mark))
+
+
+def with_comparable_rows(query: str, target: Target, key: Key) -> sql.Composable:
+    """A query of ``rows``, each with its address, ``tid``, and its value in the index, ``k1``."""
+    return sql.SQL(query).format(rows=_rows(target, [key]))
 
 
 def _column(number: int) -> sql.Composable:
@@ -220,22 +239,36 @@ def _rows(
 ) -> sql.Composable:
     """What the index has of each row, read from the heap: nothing else can give a sample."""
     columns = sql.SQL(", ").join(
-        sql.SQL("{} AS {}").format(key.value, _column(number))
+        sql.SQL("{} AS {}").format(_comparable(key), _column(number))
         for number, key in enumerate(keys, start=1)
     )
     return sql.SQL(
         "SELECT {}, ctid AS tid FROM ONLY {} TABLESAMPLE SYSTEM ({}) REPEATABLE (0){}{}"
     ).format(
         columns,
-        _table(target),
+        target.table,
         sql.Literal(target.percent),
         _predicate(target, "WHERE"),
         condition or sql.SQL(""),
     )
 
 
-def _table(target: Target) -> sql.Composable:
-    return sql.Identifier(target.index.schema, target.index.table)
+def _comparable(key: Key) -> sql.Composable:
+    """Its value; none where no operator of the index takes it."""
+    if not key.refuses_null_elements:
+        return key.value
+    return sql.SQL("CASE WHEN NOT {} THEN {} END").format(holds_null(key), key.value)
+
+
+def _is_comparable(key: Key) -> list[sql.Composable]:
+    """The same of the rows that an index gives; GIN does so without asking the operator."""
+    return [sql.SQL("NOT {}").format(holds_null(key))] if key.refuses_null_elements else []
+
+
+def holds_null(key: Key) -> sql.Composable:
+    """Whether an array has an element that is NULL."""
+    query = 'EXISTS (SELECT FROM pg_catalog.unnest({}) AS "tm e" ("tm e") WHERE "tm e" IS NULL)'
+    return sql.SQL(query).format(key.value)
 
 
 def _predicate(target: Target, word: str) -> sql.Composable:
@@ -252,10 +285,10 @@ def _one_row(target: Target) -> sql.Composable:
     return sql.SQL(
         "(SELECT {row}.*, {row}.ctid FROM ONLY {table} AS {row} WHERE {row}.ctid = {outer}.tid"
         " OFFSET 0) AS {row}"
-    ).format(row=_ROW, table=_table(target), outer=_OUTER)
+    ).format(row=_ROW, table=target.table, outer=_OUTER)
 
 
-def _looked_up(
+def _each_with_what_is_found(
     target: Target,
     rows: sql.Composable,
     wanted: Sequence[sql.Composable],
@@ -266,10 +299,6 @@ def _looked_up(
     among: where they are looked for; the table if None.
     """
     return sql.SQL(
-        "SELECT coalesce(sum({o}.n) FILTER (WHERE NOT {o}.late), 0)::bigint,"
-        " coalesce(sum({o}.n) FILTER (WHERE {o}.late), 0)::bigint,"
-        " coalesce(sum(greatest({o}.n - {i}.n, 1)) FILTER (WHERE {bad}), 0)::bigint,"
-        " (min({o}.tid) FILTER (WHERE {bad}))::text"
         " FROM (SELECT g.*, clock_timestamp() > statement_timestamp() + {limit} AS late"
         " FROM ({rows}) g OFFSET 0) {o}"
         " CROSS JOIN LATERAL (SELECT count(*) AS n, sum(pg_catalog.hashtid(ctid)) AS h"
@@ -277,13 +306,37 @@ def _looked_up(
     ).format(
         o=_OUTER,
         i=_INNER,
-        bad=_bad(),
         limit=sql.SQL("{}::interval").format(sql.Literal(f"{SECONDS} s")),
         rows=rows,
-        among=among or sql.SQL("ONLY {}").format(_table(target)),
+        among=among or sql.SQL("ONLY {}").format(target.table),
         wanted=sql.SQL(" AND ").join(wanted),
         predicate=_predicate(target, "AND"),
     )
+
+
+def _by_value(
+    target: Target, rows: sql.Composable, wanted: Sequence[sql.Composable]
+) -> sql.Composable:
+    return _counted(_each_with_what_is_found(target, rows, wanted))
+
+
+def _counted(found: sql.Composable) -> sql.Composable:
+    return (
+        sql.SQL(
+            "SELECT coalesce(sum({o}.n) FILTER (WHERE NOT {o}.late), 0)::bigint,"
+            " coalesce(sum({o}.n) FILTER (WHERE {o}.late), 0)::bigint,"
+            " coalesce(sum(greatest({o}.n - {i}.n, 1)) FILTER (WHERE {bad}), 0)::bigint,"
+            " (min({o}.tid) FILTER (WHERE {bad}))::text,"
+            " coalesce(sum({i}.n - {o}.n) FILTER (WHERE {bad} AND {i}.n > {o}.n), 0)::bigint"
+        ).format(o=_OUTER, i=_INNER, bad=_bad())
+        + found
+    )
+
+
+def _lost(found: sql.Composable) -> sql.Composable:
+    head = sql.SQL("SELECT DISTINCT {o}.tid::text").format(o=_OUTER)
+    tail = sql.SQL(" WHERE {} LIMIT {}").format(_bad(), sql.Literal(MOST_LISTED + 1))
+    return head + found + tail
 
 
 def _bad() -> sql.Composable:

@@ -10,7 +10,7 @@ from campaign import leaves
 from campaign.arena import Source, Statement, Taken
 from campaign.leaves import Entry
 from campaign.pages import PageFile
-from lambdas.checks import ghosts
+from lambdas.checks.indexes import planner, row_counts
 from lambdas.domain.units import Claim, Status
 from local.postgres import PostgresServer
 from tests.checks.physical import (
@@ -182,7 +182,7 @@ def test_sound_trees_of_every_order_are_proven(
     copied: Taken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One of two that are the same is not: the planner has no reason to read it."""
-    monkeypatch.setattr(ghosts, "SECONDS", 1)
+    monkeypatch.setattr(row_counts, "SECONDS", 1)
     with copied.restored() as copy:
         found = examined(copied, copy, "btrees", DATABASE)
     weak = {name: r for name, r in found.items() if r.notes or r.claim is not Claim.PROVEN}
@@ -190,7 +190,7 @@ def test_sound_trees_of_every_order_are_proven(
     assert weak.keys() == NOTED, weak
     assert all(r.claim is Claim.CONSISTENT for r in weak.values())
     (told,) = weak["public.twins"].notes
-    assert told in {ghosts.ELSEWHERE.format(f"public.twin_{name}") for name in "ab"}
+    assert told in {planner.elsewhere(f"public.twin_{name}", row_counts.UNASKED) for name in "ab"}
     (told,) = weak["public.slow_one"].notes
     assert "can't be counted" in told
     assert "57014" in told
@@ -248,11 +248,11 @@ def test_what_a_ghost_does_to_answers_is_why_it_is_wrong(copied: Taken) -> None:
 def test_entries_of_a_large_table_are_not_counted_and_this_is_told(
     copied: Taken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ghosts, "EVERYTHING_BYTES", 0)
+    monkeypatch.setattr(row_counts, "EVERYTHING_BYTES", 0)
     with copied.restored() as copy:
         found = examined(copied, copy, "btrees", DATABASE)
     usual = found["public.usual"]
     assert (usual.status, usual.claim) == (Status.OK, Claim.CONSISTENT)
-    assert usual.notes == (ghosts.TOO_LARGE.format("public.usual"),)
+    assert usual.notes == (row_counts.TOO_LARGE.format("public.usual"),)
     assert found["public.empty"].claim is Claim.PROVEN
     assert found["the system catalogs"].claim is Claim.PROVEN
