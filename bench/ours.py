@@ -18,6 +18,7 @@ from lambdas.adapters.secrets import Credentials
 from lambdas.domain import load_request
 from lambdas.domain.load import LoadPlan, Part, Rejects
 from lambdas.domain.load_request import LoadRequest
+from lambdas.domain.session_settings import Purpose
 from lambdas.loading.moving import filled, move
 from lambdas.loading.parts import Reach, load_part, reach
 from lambdas.loading.plan import plan
@@ -117,7 +118,11 @@ def _warm() -> None:
 def _session(login: Login) -> AbstractContextManager[Session]:
     server = Server(login.host, login.port, Credentials(login.user, login.password), "disable", "")
     return connect(
-        server, DATABASE, statement_seconds=STATEMENT_SECONDS, read_only=False, prepare="SELECT 1"
+        server,
+        DATABASE,
+        statement_seconds=STATEMENT_SECONDS,
+        read_only=False,
+        purpose=Purpose.LOADING,
     )
 
 

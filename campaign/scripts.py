@@ -6,6 +6,7 @@ from functools import partial
 from campaign.arena import Connect, Taken
 from campaign.specimen import SHOP, Specimen
 from lambdas.adapters.postgres import Server, connect
+from lambdas.domain.session_settings import Purpose
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 from local.postgres import HOST, PostgresServer
 
@@ -28,7 +29,7 @@ def all_counts_notice(specimen: Specimen, taken: Taken, copy: PostgresServer) ->
 def _sessions(taken: Taken, copy: PostgresServer) -> Connect:
     """With the server's own settings: a count may read an index, as a script's would."""
     address = Server(HOST, copy.port, taken.source.master, tls_mode="disable", tls_ca_file="")
-    return partial(connect, address, statement_seconds=SECONDS, prepare="SELECT 1")
+    return partial(connect, address, statement_seconds=SECONDS, purpose=Purpose.ASKING)
 
 
 def _differs(sessions: Connect, database: str, rows: Mapping[str, int]) -> bool:

@@ -93,6 +93,19 @@ class QueryFailed(TimeMachineError):
         super().__init__(f"{told}; {remedy}" if remedy else told)
 
 
+class NotExchanged(QueryFailed):
+    """The driver could not send a statement, or not read its answer; the connection is there.
+
+    Like every statement that failed, but there is no SQLSTATE: PostgreSQL has refused nothing.
+    """
+
+    def __init__(self, kind: str, doing: str, remedy: str) -> None:
+        super().__init__("", "", doing)
+        self.args = (
+            f"{doing}: the driver could not exchange it with PostgreSQL ({kind}); {remedy}",
+        )
+
+
 class RowRefused(QueryFailed):
     """PostgreSQL refused a row of a COPY.
 

@@ -14,8 +14,16 @@ from typing import Any, Protocol
 import psycopg2
 from psycopg2 import errorcodes, extensions, sql
 
+from lambdas.adapters.preparation import at_login, for_asking, preparation, to_print_alike
 from lambdas.adapters.secrets import Credentials
-from lambdas.errors import DatabaseUnreachable, QueryFailed, RowRefused, TimeMachineError
+from lambdas.domain.session_settings import Purpose
+from lambdas.errors import (
+    DatabaseUnreachable,
+    NotExchanged,
+    QueryFailed,
+    RowRefused,
+    TimeMachineError,
+)
 
 MAINTENANCE_DATABASE = "postgres"
 CONNECT_SECONDS = 10
@@ -27,6 +35,9 @@ data heeds neither ``statement_timeout`` nor a cancel; then the connection is cu
 
 FEED_BYTES = 1 << 20
 
+_TRANSACTION_TIMEOUT = "25P04"
+"""Since PostgreSQL 17; psycopg2 has no name for it."""
+
 _LOST_CONNECTION = {
     errorcodes.ADMIN_SHUTDOWN,
     errorcodes.CRASH_SHUTDOWN,
@@ -34,18 +45,28 @@ _LOST_CONNECTION = {
     errorcodes.DATABASE_DROPPED,
 }
 
-READ_HONESTLY = (
-    # count(*) may otherwise read an index, which says nothing about the heap.
-    "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;"
-    # A database's own settings may forbid the scan that is left, or compile each count at length.
-    "SET enable_seqscan = on; SET enable_tidscan = on; SET jit = off;"
-    # One process of the server for each of ours, so that the load on it is known.
-    "SET max_parallel_workers_per_gather = 0;"
-    # Row security would hide rows without a word; off turns that into an error.
-    "SET row_security = off;"
-    # Definitions print with every name qualified.
-    "SET search_path = ''"
-)
+_ENDED_FOR_WAITING = {
+    errorcodes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT: "idle_in_transaction_session_timeout",
+    errorcodes.IDLE_SESSION_TIMEOUT: "idle_session_timeout",
+    _TRANSACTION_TIMEOUT: "transaction_timeout",
+}
+
+_NAMES_NOTHING = {
+    errorcodes.UNDEFINED_FUNCTION,
+    errorcodes.UNDEFINED_TABLE,
+    errorcodes.UNDEFINED_OBJECT,
+    errorcodes.INVALID_SCHEMA_NAME,
+}
+_ALL_SCHEMAS = """
+SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ',
+           nullif(pg_catalog.current_setting('search_path'), ''),
+           (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(nspname), ', ' ORDER BY nspname)
+              FROM pg_catalog.pg_namespace
+             WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')), false)
+"""
+_OTHER_PATHS = ("RESET search_path", _ALL_SCHEMAS)
+_NOTHING = sql.SQL("")
+_NO_PATH = "SET search_path = ''"
 
 
 _BY_INDEX = "SET enable_indexscan = on; SET enable_bitmapscan = on;"
@@ -90,19 +111,22 @@ class Session:
         database: str,
         statement_seconds: float,
         remaining: Callable[[], float] | None = None,
-        prepare: str | sql.Composable = "",
+        prepare: sql.Composable = _NOTHING,
+        *,
+        has_no_path: bool = False,
     ) -> None:
         self._connection = connection
         self._remaining = remaining
         self._prepare = prepare
+        self._starts_without_path = self._has_no_path = has_no_path
         self._granted_seconds = statement_seconds
         self.database = database
         self.statement_seconds = statement_seconds
 
     def prepare(self) -> None:
         """Settle what the session's queries rely on."""
-        if self._prepare:
-            self.run(self._prepare, doing="preparing the session")
+        self._has_no_path = self._starts_without_path
+        self.run(self._prepare, doing="preparing the session")
 
     def renew(self) -> None:
         """Make it as it was when it was new, for its next user.
@@ -127,9 +151,98 @@ class Session:
             QueryFailed: PostgreSQL refused it.
             DatabaseUnreachable: the connection was lost meanwhile, or cut for the server's silence.
         """
+        try:
+            return self._rows(query, parameters, doing)
+        except QueryFailed as error:
+            if not self.lacks_a_path(error) or self._is_in_transaction():
+                raise
+            with self._other_paths() as paths:
+                for _ in paths:
+                    with suppress(QueryFailed):
+                        return self._rows(query, parameters, doing)
+            raise
+
+    def _rows(
+        self, query: str | sql.Composable, parameters: Sequence[Any], doing: str
+    ) -> list[tuple[Any, ...]]:
         with self._watched(doing), self._connection.cursor() as cursor:
             cursor.execute(query, parameters or None)
             return list(cursor.fetchall()) if cursor.description else []
+
+    @contextmanager
+    def planned(self, query: sql.Composable, *, doing: str) -> Iterator[None]:
+        """Run a query, and keep the path that its names were found under until the end.
+
+        For what follows in a transaction, where :meth:`rows` can't try another path.
+        """
+        try:
+            self._rows(query, (), doing)
+        except QueryFailed as error:
+            if not self.lacks_a_path(error):
+                raise
+            with self._other_paths() as paths:
+                if not any(self._is_understood(query, doing) for _ in paths):
+                    raise
+                yield
+        else:
+            yield
+
+    def _is_understood(self, query: sql.Composable, doing: str) -> bool:
+        try:
+            self._rows(query, (), doing)
+        except QueryFailed:
+            return False
+        return True
+
+    def lacks_a_path(self, error: QueryFailed) -> bool:
+        """Whether a name was not found that may be one without a schema, in a user's function.
+
+        The planner puts the body of a function in SQL in its call's place, and so looks into it
+        for each index over one, whatever is asked of the table.
+        """
+        return self._has_no_path and error.sqlstate in _NAMES_NOTHING
+
+    @contextmanager
+    def _other_paths(self) -> Iterator[Iterator[None]]:
+        """Sets one path after the other; in the end the session has none again.
+
+        First the database's or the role's own, then with every schema after it: the path of the
+        function's own users is theirs, and need not be the path of ours.
+        """
+        try:
+            yield self._set_paths()
+        finally:
+            with suppress(DatabaseUnreachable):
+                self.run(_NO_PATH, doing="setting the search path")
+
+    def _set_paths(self) -> Iterator[None]:
+        for path in _OTHER_PATHS:
+            self.run(path, doing="setting the search path")
+            yield
+
+    def printed(
+        self, query: str | sql.Composable, *, doing: str
+    ) -> tuple[list[tuple[str | None, ...]], list[int]]:
+        """The first two rows of a query as PostgreSQL prints them, and the types of its columns.
+
+        No value is made one of Python's, which has not all that PostgreSQL has.
+        """
+        with self._watched(doing), self._connection.cursor() as cursor:
+            extensions.register_type(_AS_PRINTED, cursor)
+            cursor.execute(query)
+            if cursor.description is None:
+                return [], []
+            types = [int(column.type_code) for column in cursor.description]
+            return list(cursor.fetchmany(2)), types
+
+    def ask_as_the_user(self) -> None:
+        """Give the database's own path and plans back, for a query of the user's."""
+        self._has_no_path = False
+        self.run(for_asking(self._connection.server_version), doing="preparing the session")
+
+    def print_alike(self) -> None:
+        """Have values print the same in every session from here on."""
+        self.run(to_print_alike(), doing="preparing the session")
 
     def row(
         self, query: str | sql.Composable, parameters: Sequence[Any] = (), *, doing: str
@@ -204,7 +317,7 @@ class Session:
             except psycopg2.Error as error:
                 if feed.error is not None:
                     raise feed.error from None
-                raise _copy_error(error, relation, doing) from None
+                raise _copy_error(error, relation, doing, self._connection) from None
             return int(cursor.rowcount)
 
     def limit_statements(self, seconds: float) -> None:
@@ -224,6 +337,10 @@ class Session:
         with self._answered(doing):
             yield
 
+    def _is_in_transaction(self) -> bool:
+        status = self._connection.info.transaction_status
+        return bool(status != extensions.TRANSACTION_STATUS_IDLE)
+
     def _has_failed(self) -> bool:
         """Whether a transaction is open that takes nothing but its end."""
         status = self._connection.info.transaction_status
@@ -239,7 +356,10 @@ class Session:
             if watch.has_cut:
                 told = f"{doing}: no answer, not even to the time-out; the connection was cut"
                 raise DatabaseUnreachable(told, lost=True) from None
-            raise _in_our_words(error, doing) from None
+            raise _in_our_words(error, doing, self._connection) from None
+        except UnicodeError as error:
+            remedy = "a text of it is not in the encoding that its database is said to have"
+            raise NotExchanged(type(error).__name__, doing, remedy) from None
 
 
 class _Watch:
@@ -264,6 +384,17 @@ class _Watch:
             same.shutdown(socket.SHUT_RDWR)
 
 
+def _as_it_is(value: str | bytes | None, _: Any) -> str | bytes | None:
+    return value
+
+
+_AS_PRINTED = extensions.new_type(
+    tuple(number for number in extensions.string_types if isinstance(number, int)),
+    "AS_PRINTED",
+    _as_it_is,
+)
+
+
 @contextmanager
 def connect(
     server: Server,
@@ -271,12 +402,15 @@ def connect(
     *,
     statement_seconds: float,
     read_only: bool = True,
-    prepare: str | sql.Composable = READ_HONESTLY,
+    purpose: Purpose = Purpose.READING,
+    prepare: sql.Composable = _NOTHING,
     remaining: Callable[[], float] | None = None,
 ) -> Iterator[Session]:
     """A session with all time-outs set, read-only unless asked otherwise.
 
     Args:
+        purpose: what it is prepared for, see :mod:`lambdas.domain.session_settings`.
+        prepare: what is set besides.
         remaining: the seconds that are left for work; asked before each statement, which gets no
             more than that.
 
@@ -299,26 +433,36 @@ def connect(
             keepalives_interval=10,
             keepalives_count=3,
             client_encoding="UTF8",
-            options=(
-                f"-c statement_timeout={int(statement_seconds * 1000)}"
-                f" -c lock_timeout={int(LOCK_SECONDS * 1000)}"
-                " -c idle_in_transaction_session_timeout=60000"
-                f" -c default_transaction_read_only={'on' if read_only else 'off'}"
-            ),
+            options=at_login(statement_seconds, LOCK_SECONDS),
         )
     except psycopg2.Error:
         raise DatabaseUnreachable(f"no connection to the database {database}") from None
     try:
         connection.autocommit = True
-        session = Session(connection, database, statement_seconds, remaining, prepare)
+        first = preparation(purpose, connection.server_version, read_only=read_only)
+        session = Session(
+            connection,
+            database,
+            statement_seconds,
+            remaining,
+            sql.SQL("{}{}").format(first, prepare),
+            has_no_path=purpose is Purpose.READING,
+        )
         session.prepare()
         yield session
     finally:
         connection.close()
 
 
-def _in_our_words(error: psycopg2.Error, doing: str) -> TimeMachineError:
+def _in_our_words(error: psycopg2.Error, doing: str, connection: Any) -> TimeMachineError:
+    """An error without an SQLSTATE is the driver's own, or the end of the connection."""
     code = error.pgcode
+    if code in _ENDED_FOR_WAITING:
+        told = f"the server ended the session for its {_ENDED_FOR_WAITING[code]}"
+        return DatabaseUnreachable(f"{doing}: {told}; see who sets it, and try again")
+    if code is None and not connection.closed:
+        remedy = "a statement has to be a query that is not empty, and no COPY"
+        return NotExchanged(type(error).__name__, doing, remedy)
     if code is None or code.startswith("08") or code in _LOST_CONNECTION:
         return DatabaseUnreachable(f"{doing}: the connection was lost", lost=True)
     return QueryFailed(code, _condition(code), doing)
@@ -334,12 +478,14 @@ _OF_A_ROW = ("22", "23", "P0")
 a full disk carries a line too, and says nothing of the row in it."""
 
 
-def _copy_error(error: psycopg2.Error, relation: str, doing: str) -> TimeMachineError:
+def _copy_error(
+    error: psycopg2.Error, relation: str, doing: str, connection: Any
+) -> TimeMachineError:
     code = error.pgcode
     pattern = _PLACE.replace("{}", re.escape(relation))
     place = re.search(pattern, error.diag.context or "", re.MULTILINE | re.DOTALL)
     if code is None or place is None or not code.startswith(_OF_A_ROW):
-        return _in_our_words(error, doing)
+        return _in_our_words(error, doing, connection)
     column = place[2] or error.diag.column_name or ""
     return RowRefused(code, _condition(code), doing, int(place[1]), column)
 

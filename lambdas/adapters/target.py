@@ -15,10 +15,11 @@ from lambdas.adapters.remedies import remedies_told
 from lambdas.adapters.server import server_at, server_of
 from lambdas.domain.load_target import address_of, copy_faults
 from lambdas.domain.ownership import tags_of
+from lambdas.domain.session_settings import Purpose
 from lambdas.errors import InvalidRequest
 from lambdas.settings import Settings
 
-_PREPARE = sql.SQL("SET idle_in_transaction_session_timeout = 0; SET client_min_messages = error")
+_PREPARE = sql.SQL("SET idle_in_transaction_session_timeout = 0")
 """S3 may be slow while a COPY waits for it; the statement's own time-out bounds it."""
 
 
@@ -46,7 +47,12 @@ def target_sessions(
         limit = max(1.0, seconds())
         prepare = sql.SQL("{}; SET application_name = {}").format(_PREPARE, sql.Literal(name))
         opened = connect(
-            server, database, statement_seconds=limit, read_only=False, prepare=prepare
+            server,
+            database,
+            statement_seconds=limit,
+            read_only=False,
+            purpose=Purpose.LOADING,
+            prepare=prepare,
         )
         with remedies_told(), opened as session:
             yield session

@@ -96,12 +96,6 @@ SELECT a.number::bigint, a.collated::bigint, x.exact,
     SELECT bool_or(c.typsend::oid = 0)
       FROM inside i JOIN pg_catalog.pg_type c ON c.oid = i.oid) y (mute)
 """
-# What the source's reader and the copy's user may have set otherwise, and text is printed by.
-_PRINT_ALIKE = """
-SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET TimeZone = 'UTC';
-SET extra_float_digits = 1; SET bytea_output = 'hex'; SET lc_monetary = 'C';
-SET xmlbinary = 'base64'
-"""
 _HASHES_IMAGES = "SELECT to_regprocedure('pg_catalog.hashbyteaextended(bytea,bigint)') IS NOT NULL"
 
 _HASH_IMAGE = sql.SQL("pg_catalog.hashbyteaextended")
@@ -191,7 +185,7 @@ def row_hash(session: Session, relation: Relation) -> sql.Composable:
     known = _looked_up(session, {(number, collation) for *_, number, collation in columns}, doing)
     types = [known.types.get((number, collation), _UNKNOWN) for *_, number, collation in columns]
     if any(of_type.printed for of_type in types):
-        session.run(_PRINT_ALIKE, doing=doing)
+        session.print_alike()
     links = [_Link(_HASH_PLACE, sql.SQL("ctid"), may_be_null=False)]
     others = []
     for (name, never_null, *_), of_type in zip(columns, types, strict=True):

@@ -52,7 +52,7 @@ def seeing_all_rows(session: Session, oids: Sequence[int], name: str) -> Iterato
     finally:
         # A lost connection is told by what lost it.
         with suppress(DatabaseUnreachable):
-            session.run("RESET ROLE", doing="becoming the copy's master user again")
+            session.run("SET ROLE NONE", doing="becoming the copy's master user again")
 
 
 def _become(session: Session, oids: Sequence[int], name: str) -> bool:

@@ -100,12 +100,6 @@ SELECT o.kind, o.name, md5(coalesce(o.definition, '')), o.versions, string_agg(l
 
 _PREPARE = (
     "BEGIN ISOLATION LEVEL READ COMMITTED;"
-    # The source's reader and the copy's user may see these set otherwise, and definitions print
-    # by them.
-    "SET LOCAL quote_all_identifiers = off; SET LOCAL standard_conforming_strings = on;"
-    "SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';"
-    "SET LOCAL TimeZone = 'UTC'; SET LOCAL extra_float_digits = 1;"
-    "SET LOCAL bytea_output = 'hex'; SET LOCAL lc_monetary = 'C';"
     # Without a way into the middle of a catalog the time grows with its square.
     "SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = on;"
     "SET LOCAL enable_nestloop = off; SET LOCAL jit = off"
@@ -141,6 +135,8 @@ def cluster_objects(session: Session) -> list[list[str]]:
 def _inventory(
     session: Session, kinds: Sequence[Kind], groups: Sequence[Gathered], doing: str
 ) -> list[list[str]]:
+    # The source's reader and the copy's user may print otherwise, and definitions are printed.
+    session.print_alike()
     session.run(_PREPARE, doing=doing)
     try:
         catalogs = _catalogs(session, doing)
