@@ -49,7 +49,9 @@ def lay_over(binaries: Path, work_folder: Path) -> Path:
     _link(libraries, target / libraries.relative_to(root))
     # Libraries that lie beside PostgreSQL's own, as in an installation that brings all it needs.
     if libraries.parent.parent == root:
-        _link_each(libraries.parent, target / libraries.parent.relative_to(root), but={libraries.name})
+        _link_each(
+            libraries.parent, target / libraries.parent.relative_to(root), but={libraries.name}
+        )
     _link_each(binaries.resolve(), made, but={_SERVER})
     shutil.copy2(binaries / _SERVER, made / _SERVER)
     _link_each(share, target / share.relative_to(root), but={_EXTENSIONS})
@@ -73,7 +75,9 @@ def _folders(binaries: Path) -> tuple[Path, Path]:
     for share, libraries in (("share/postgresql", "lib/postgresql"), ("share", "lib")):
         if (root / share / _EXTENSIONS).is_dir() and (root / libraries).is_dir():
             return root / share, root / libraries
-    raise FileNotFoundError(f"{root} has no folder share/postgresql/{_EXTENSIONS}, and no pg_config")
+    raise FileNotFoundError(
+        f"{root} has no folder share/postgresql/{_EXTENSIONS}, and no pg_config"
+    )
 
 
 def _configured(binaries: Path, option: str) -> Path:

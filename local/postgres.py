@@ -197,9 +197,13 @@ class PostgresServer:
 
     @classmethod
     def create(
-        cls, binaries: Binaries, folder: Path, *, checksums: bool = True
+        cls, binaries: Binaries, folder: Path, *, checksums: bool = True, log_file_mib: int = 16
     ) -> "PostgresServer":
-        """Initialise a new cluster in ``folder``; the superuser is RDS's own ``rdsadmin``."""
+        """Initialise a new cluster in ``folder``; the superuser is RDS's own ``rdsadmin``.
+
+        Args:
+            log_file_mib: the size of a file of the WAL; small ones make small copies.
+        """
         folder.mkdir(parents=True)
         password = secrets.token_urlsafe(24)
         password_file = folder / "password"
@@ -215,6 +219,7 @@ class PostgresServer:
             "--encoding=UTF8",
             "--locale=C",
             "--no-sync",
+            f"--wal-segsize={log_file_mib}",
         ]
         if checksums:
             command.append("--data-checksums")

