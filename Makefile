@@ -18,7 +18,7 @@ ifeq (drill,$(MAKECMDGOALS))
 MAKEFLAGS += -q
 endif
 
-.PHONY: help setup drill run-drill load bench-load bench-tables bench-verify campaign synth build preflight bootstrap deploy destroy snapshots test test-all lint lock certificates clean
+.PHONY: help setup drill run-drill load bench-load bench-tables bench-verify campaign synth build preflight bootstrap deploy destroy snapshots test test-all test-majors lint lock certificates clean
 
 help: ## list the targets
 	@echo 'RDS Time Machine: prove that an RDS for PostgreSQL database comes back.'; echo
@@ -43,6 +43,7 @@ help: ## list the targets
 	@echo '  ROUNDS=<number> runs of every contender (7)'
 	@echo; echo 'Options of make campaign:'
 	@echo '  ONLY=<names>   damages or families, parts of their names, with commas; none: none (all)'
+	@echo '  SAMPLE=<n>     only every n-th of them (1)'
 	@echo '  CHECKSUMS=<on> data checksums of the source: on, off or both (both)'
 	@echo '  POSTGRES=<bin> bin folders of other PostgreSQLs, with commas; embedded is ours (embedded)'
 	@echo '  JOBS=<number>  copies at the same time (2)'
@@ -93,7 +94,7 @@ bench-verify: $(VENV)/ready ## measure the count with its fingerprint against th
 	@$(RUN) -m bench.verification $(if $(MIB),--mib "$(MIB)") $(if $(ROUNDS),--rounds "$(ROUNDS)")
 
 campaign: $(VENV)/ready ## damage copies in hundreds of ways and verify each (an hour; see its options)
-	@$(RUN) -m campaign --only="$(ONLY)" $(if $(CHECKSUMS),--checksums="$(CHECKSUMS)") \
+	@$(RUN) -m campaign --only="$(ONLY)" $(if $(SAMPLE),--sample="$(SAMPLE)") $(if $(CHECKSUMS),--checksums="$(CHECKSUMS)") \
 	  $(if $(POSTGRES),--postgres="$(POSTGRES)") $(if $(JOBS),--jobs="$(JOBS)") \
 	  $(if $(WORKLOADS),--workloads="$(WORKLOADS)") $(if $(SEED),--seed="$(SEED)") \
 	  $(if $(filter-out 0,$(LIST)),--list)
@@ -132,6 +133,9 @@ test: $(VENV)/ready lint ## lint, then run the tests, in less than ten minutes o
 
 test-all: $(VENV)/ready lint ## lint, then every test: those too that repeat another at length
 	@$(RUN) -m pytest $(PARALLEL)
+
+test-majors: $(VENV)/ready ## drills, checks and damages on PostgreSQL 14, 16 and 17 (MAJORS='14 16 17'; half an hour)
+	@$(RUN) -m local.majors $(MAJORS)
 
 lint: $(VENV)/ready ## ruff and mypy
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy

@@ -87,7 +87,7 @@ class Arena:
             key=(f"{times}x/" if times else "") + Path(file).name,
             rows=self.rows_of(contender) * (times or 1),
             streams=contender.streams,
-            psql=self.server.binaries.program("psql"),
+            psql=self.server.binaries.client("psql"),
             more=contender.more,
         )
 

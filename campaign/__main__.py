@@ -54,7 +54,7 @@ def _damage(
 ) -> int:
     campaigns: list[Campaign] = []
     for binaries in servers:
-        damages = chosen(options.only, binaries.major)
+        damages = chosen(options.only, binaries)[:: options.sample]
         if not damages:
             told = f"no damage fits {options.only!r} on PostgreSQL {binaries.major}"
             console.print(f"{told}; --list lists them")
@@ -120,6 +120,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--only", default="", help="damages or families, comma-separated patterns; none: no damage"
     )
+    parser.add_argument("--sample", type=int, default=1, help="only every n-th of these damages")
     parser.add_argument("--checksums", choices=CHECKSUMS, default="both")
     parser.add_argument(
         "--postgres", default=EMBEDDED, help="bin folders, comma-separated; embedded is ours"

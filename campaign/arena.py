@@ -36,7 +36,7 @@ from local.rds import MASTER, install_roles
 READER = "tm_reader"
 SECONDS = 60.0
 JUDGING_SECONDS = 900.0
-LOG_FILE_MEGABYTES = 1
+LOG_FILE_MIB = 1
 
 SETTINGS = {"max_wal_size": "16MB", "min_wal_size": "2MB", "autovacuum": "off"}
 """Little log to copy, and no vacuum but the one that is asked for."""
@@ -239,11 +239,11 @@ def readings_of(first: Reading, second: Reading) -> tuple[Mapping[str, Any], Map
 
 
 def reset_log(server: PostgresServer, *options: str) -> None:
-    """Run ``pg_resetwal`` on a stopped server: a log in small files makes small copies."""
+    """Run ``pg_resetwal`` on a stopped server, which makes a new log."""
     subprocess.run(
         [
             server.binaries.program("pg_resetwal"),
-            f"--wal-segsize={LOG_FILE_MEGABYTES}",
+            f"--wal-segsize={LOG_FILE_MIB}",
             *options,
             str(server.data),
         ],
@@ -264,8 +264,9 @@ def started(binaries: Binaries, folder: Path, *, checksums: bool = True) -> Iter
     folder.mkdir()
     folder.chmod(0o755)
     try:
-        server = PostgresServer.create(binaries, folder / "source", checksums=checksums)
-        reset_log(server)
+        server = PostgresServer.create(
+            binaries, folder / "source", checksums=checksums, log_file_mib=LOG_FILE_MIB
+        )
         with furnished(server, folder) as source:
             yield source
     finally:

@@ -175,6 +175,7 @@ class Damage:
             nobody had written it. They run on a server that is stopped again.
         unlogged: the statements need not write anything to the log.
         since: the first major version that knows it.
+        program: of PostgreSQL's, that does the damage; a server may come without it.
     """
 
     name: str
@@ -191,6 +192,11 @@ class Damage:
     unlogged: bool = False
     or_words: tuple[str, ...] = ()
     since: int = 0
+    program: str = ""
+
+    def can_be_done(self, binaries: Binaries) -> bool:
+        """Whether this PostgreSQL knows what is damaged, and has the program that does it."""
+        return self.since <= binaries.major and Path(binaries.program(self.program)).exists()
 
     def expected_on(self, specimen: Specimen) -> Expected:
         """What a verification must say of it there."""

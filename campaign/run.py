@@ -11,13 +11,14 @@ from campaign.damage import Damage
 from campaign.damages import DAMAGES
 from campaign.specimen import Specimen
 from campaign.trial import Outcome, tried
+from local.postgres import Binaries
 
 Tell = Callable[[Outcome], None]
 
 
-def chosen(patterns: str, major: int) -> list[Damage]:
+def chosen(patterns: str, binaries: Binaries) -> list[Damage]:
     """The damages whose name or family matches one of the patterns, comma-separated; or all."""
-    known = [damage for damage in DAMAGES if damage.since <= major]
+    known = [damage for damage in DAMAGES if damage.can_be_done(binaries)]
     wanted = [f"*{pattern.strip()}*" for pattern in patterns.split(",") if pattern.strip()]
     if not wanted:
         return known

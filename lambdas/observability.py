@@ -10,11 +10,12 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from lambdas.errors import InternalFault, TimeMachineError
+from lambdas.version import VERSION
 
 Event = dict[str, Any]
 Handler = Callable[[Event, Any], Any]
 
-logger = Logger(service="time-machine", log_uncaught_exceptions=False)
+logger = Logger(service="time-machine", log_uncaught_exceptions=False, version=VERSION)
 _metrics = Metrics(namespace="RdsTimeMachine", service="time-machine")
 
 __all__ = ["Event", "innermost_line", "logged", "logger", "write_metrics"]

@@ -104,10 +104,10 @@ def _run(server: PostgresServer, file: Path, database: str, archive: bool) -> li
         f"--dbname={database}",
     ]
     if archive:
-        command = [server.binaries.program("pg_restore"), *login, str(file)]
+        command = [server.binaries.client("pg_restore"), *login, str(file)]
     else:
         options = ["--no-psqlrc", "--quiet", "--set=VERBOSITY=verbose", f"--file={file}"]
-        command = [server.binaries.program("psql"), *login, *options]
+        command = [server.binaries.client("psql"), *login, *options]
     environment = {
         **os.environ,
         "PGPASSWORD": server.admin_password,
@@ -182,7 +182,7 @@ def _missing_roles(lines: Iterable[str]) -> set[str]:
 def _text(server: PostgresServer, file: Path, archive: bool) -> list[str]:
     if not archive:
         return file.read_text(encoding="utf-8", errors="replace").splitlines()
-    command = [server.binaries.program("pg_restore"), "--schema-only", "--file=-", str(file)]
+    command = [server.binaries.client("pg_restore"), "--schema-only", "--file=-", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     return done.stdout.splitlines()
 

@@ -38,7 +38,7 @@ END $tm$;
 
 def lay_over(binaries: Path, work_folder: Path) -> Path:
     """Make the second installation, once for each work folder; return its ``bin`` folder."""
-    share, libraries = _configured(binaries, "--sharedir"), _configured(binaries, "--pkglibdir")
+    share, libraries = _folders(binaries)
     root = Path(os.path.commonpath([binaries.resolve(), share, libraries]))
     package = root.parent
     target = work_folder / "as-rds" / (package.name or "root") / (root.name or "root")
@@ -47,11 +47,37 @@ def lay_over(binaries: Path, work_folder: Path) -> Path:
         return made
     _link(package.parent / f"{package.name}.libs", target.parent.parent / f"{package.name}.libs")
     _link(libraries, target / libraries.relative_to(root))
+    # Libraries that lie beside PostgreSQL's own, as in an installation that brings all it needs.
+    if libraries.parent.parent == root:
+        _link_each(
+            libraries.parent, target / libraries.parent.relative_to(root), but={libraries.name}
+        )
     _link_each(binaries.resolve(), made, but={_SERVER})
     shutil.copy2(binaries / _SERVER, made / _SERVER)
     _link_each(share, target / share.relative_to(root), but={_EXTENSIONS})
     _offer(share / _EXTENSIONS, target / share.relative_to(root) / _EXTENSIONS)
     return made
+
+
+def _folders(binaries: Path) -> tuple[Path, Path]:
+    """An installation's folder of extensions' scripts and that of its modules.
+
+    ``pg_config`` knows them. An installation without it is relocatable: both lie where PostgreSQL
+    puts them below one root (its documentation of ``configure``: ``--datadir``, ``--libdir``; each
+    ends in ``postgresql`` unless the root's own name does).
+
+    Raises:
+        FileNotFoundError: there is neither.
+    """
+    if (binaries / "pg_config").exists():
+        return _configured(binaries, "--sharedir"), _configured(binaries, "--pkglibdir")
+    root = binaries.resolve().parent
+    for share, libraries in (("share/postgresql", "lib/postgresql"), ("share", "lib")):
+        if (root / share / _EXTENSIONS).is_dir() and (root / libraries).is_dir():
+            return root / share, root / libraries
+    raise FileNotFoundError(
+        f"{root} has no folder share/postgresql/{_EXTENSIONS}, and no pg_config"
+    )
 
 
 def _configured(binaries: Path, option: str) -> Path:

@@ -34,6 +34,9 @@ START_SECONDS = 60
 STOP_SECONDS = 15
 PORT_ATTEMPTS = 5
 
+_NEEDED = ("postgres", "initdb")
+_REMEDY = f"set {BINARIES_VARIABLE} to the bin folder of a PostgreSQL 14 to 18 that runs here"
+
 CHECKSUMS_BY_DEFAULT = 18
 TRANSACTION_TIMEOUT = 17
 GRANTS_WITH_INHERIT = 16
@@ -100,6 +103,11 @@ class Binaries:
         """The path of a program."""
         return str(self.folder / name)
 
+    def client(self, name: str) -> str:
+        """The path of a client program: a server may come without, and newer ones speak to it."""
+        own = self.folder / name
+        return str(own if own.exists() else _embedded_folder() / name)
+
     @property
     def may_pass_on(self) -> str:
         """The option of a GRANT that lets a member grant the role on, and no more than that."""
@@ -146,16 +154,27 @@ def find_binaries(work_folder: Path, wanted: Path | None = None) -> Binaries:
     named = os.environ.get(BINARIES_VARIABLE)
     folder = wanted or (Path(named) if named else _embedded_folder())
     user = "nobody" if os.geteuid() == 0 else None
+    _refuse_what_lacks(folder)
     found = Binaries(folder, user)
     try:
-        _ = found.version
-    except PermissionError:
-        found = Binaries(_copied(folder, work_folder), user)
-        _ = found.version
+        try:
+            _ = found.version
+        except PermissionError:
+            found = Binaries(_copied(folder, work_folder), user)
+            _ = found.version
     except (OSError, subprocess.CalledProcessError) as error:
-        remedy = f"set {BINARIES_VARIABLE} to the bin folder of a PostgreSQL that runs here"
-        raise PostgresFailed(f"the PostgreSQL in {folder} does not run: {remedy}") from error
-    return Binaries(lay_over(found.folder, work_folder), user)
+        raise PostgresFailed(f"the PostgreSQL in {folder} does not run: {_REMEDY}") from error
+    try:
+        return Binaries(lay_over(found.folder, work_folder), user)
+    except (OSError, subprocess.CalledProcessError) as error:
+        told = f"the PostgreSQL in {folder} is not whole ({error}): {_REMEDY}"
+        raise PostgresFailed(told) from error
+
+
+def _refuse_what_lacks(folder: Path) -> None:
+    missing = [name for name in _NEEDED if not (folder / name).exists()]
+    if missing:
+        raise PostgresFailed(f"{folder} lacks {' and '.join(missing)}: {_REMEDY}")
 
 
 def _embedded_folder() -> Path:
@@ -189,9 +208,13 @@ class PostgresServer:
 
     @classmethod
     def create(
-        cls, binaries: Binaries, folder: Path, *, checksums: bool = True
+        cls, binaries: Binaries, folder: Path, *, checksums: bool = True, log_file_mib: int = 16
     ) -> "PostgresServer":
-        """Initialise a new cluster in ``folder``; the superuser is RDS's own ``rdsadmin``."""
+        """Initialise a new cluster in ``folder``; the superuser is RDS's own ``rdsadmin``.
+
+        Args:
+            log_file_mib: the size of a file of the WAL; small ones make small copies.
+        """
         folder.mkdir(parents=True)
         password = secrets.token_urlsafe(24)
         password_file = folder / "password"
@@ -207,6 +230,7 @@ class PostgresServer:
             "--encoding=UTF8",
             "--locale=C",
             "--no-sync",
+            f"--wal-segsize={log_file_mib}",
         ]
         if checksums:
             command.append("--data-checksums")

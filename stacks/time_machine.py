@@ -6,6 +6,7 @@ from typing import Any
 from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack, Tags, aws_sqs
 from constructs import Construct
 
+from lambdas.version import VERSION
 from stacks.acknowledgements import acknowledge_dead_letters
 from stacks.alarms import Alarms
 from stacks.dashboard import DrillDashboard
@@ -84,6 +85,7 @@ class TimeMachineStack(Stack):
         self._say_where("DrillMachine", machine.state_machine_arn)
         self._say_where("ExportVerdict", self.export_verdict.function_arn)
         self._say_where("VerifierSecurityGroup", network.verifier.security_group_id)
+        self._say_where("Version", VERSION)
 
     def _loading(
         self,

@@ -205,11 +205,14 @@ def _follow_right(index: str) -> Surgery:
     return surgery
 
 
+_CHECKSUMS = "pg_checksums"
+
+
 def _other_checksums(body: Body) -> None:
     """Off where they were on, else on."""
     for way in ("--disable", "--enable"):
         ended = subprocess.run(
-            [str(body.binaries.program("pg_checksums")), way, str(body.data)],
+            [str(body.binaries.program(_CHECKSUMS)), way, str(body.data)],
             check=False,
             capture_output=True,
             cwd="/",
@@ -309,6 +312,7 @@ DAMAGES = (
             "data checksums are off, or on",
             ("checksum",),
             _other_checksums,
+            program=_CHECKSUMS,
         )
     ),
     _later(

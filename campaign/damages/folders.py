@@ -2,6 +2,7 @@
 
 import struct
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from campaign.damage import (
@@ -124,11 +125,14 @@ def _lose_log(body: Body) -> None:
             path.unlink()
 
 
+_RESET = "pg_resetwal"
+
+
 def _reset_log(*options: str) -> Surgery:
     """As people do who want a broken server to start."""
 
     def surgery(body: Body) -> None:
-        program = str(body.binaries.program("pg_resetwal"))
+        program = str(body.binaries.program(_RESET))
         subprocess.run(
             [program, "--force", *options, str(body.data)],
             check=True,
@@ -171,7 +175,10 @@ DAMAGES = (
     _lost("log-flip", "a bit of the log is flipped", _flip_log(0.6), _LATE),
     _lost("log-flip-early", "a bit of the log's beginning is flipped", _flip_log(0.1), _LATE),
     _lost("log-swapped", "two pages of the log are swapped", _swap_log_pages, _LATE),
-    _lost("log-reset", "somebody made it start with pg_resetwal", _reset_log(), _LATE),
+    replace(
+        _lost("log-reset", "somebody made it start with pg_resetwal", _reset_log(), _LATE),
+        program=_RESET,
+    ),
     _stopped("log-lost", "there is no log", _lose_log, base=Base.RAW),
     _stopped("log-folder-lost", "there is no folder of the log", lose("pg_wal")),
     Damage(
@@ -180,6 +187,7 @@ DAMAGES = (
         "the next transaction's number is one of long ago",
         ("shop",),
         _reset_log("--next-transaction-id=800"),
+        program=_RESET,
     ),
     Damage(
         "epoch",
@@ -187,6 +195,7 @@ DAMAGES = (
         "the next transaction's number is one of another age",
         ("next transaction",),
         _reset_log("--epoch=1"),
+        program=_RESET,
     ),
     Damage(
         "old-object-number",
@@ -194,6 +203,7 @@ DAMAGES = (
         "the next object's number is one of long ago; the server skips the ones in use",
         surgery=_reset_log("--next-oid=16400"),
         expected=Expected.UNSEEN,
+        program=_RESET,
     ),
     _stopped("control-lost", "there is no control file", lose(CONTROL)),
     _stopped("control-flip", "a bit of the control file is flipped", _flip(CONTROL, 40)),

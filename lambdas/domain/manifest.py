@@ -11,6 +11,7 @@ from lambdas.domain.recovery_point import recovery_point
 from lambdas.domain.request import MODE_SNAPSHOT
 from lambdas.domain.units import Status
 from lambdas.domain.verdict import Judgement, Verdict
+from lambdas.version import VERSION
 
 FORMAT = 1
 
@@ -77,6 +78,7 @@ def build(
     restored = "SecureInstance" in marks
     return {
         "format": FORMAT,
+        "version": VERSION,
         "verdict": judgement.verdict,
         "headline": headline(drill, judgement, kept),
         "reasons": list(judgement.reasons),

@@ -14,6 +14,7 @@ from cfnlint.api import lint as cfn_lint
 from cfnlint.match import Match
 
 from lambdas.domain.request import structural_faults
+from lambdas.version import VERSION
 from stacks.settings import BadSettings
 from stacks.spec import LOAD as LOAD_FUNCTIONS
 from stacks.spec import WORKFLOW
@@ -264,6 +265,7 @@ def test_the_load_is_there_where_it_is_wanted_and_nowhere_else(any_template: Tem
     assert ("tm-LoadFailed" in alarms) == wanted
     assert ("tm-LoadNotTidied" in alarms) == wanted
     assert ("LoadMachine" in any_template["Outputs"]) == wanted
+    assert any_template["Outputs"]["Version"]["Value"] == VERSION
 
 
 def test_what_events_start_is_kept_when_it_could_not_be_started(any_template: Template) -> None:

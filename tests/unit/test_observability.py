@@ -9,6 +9,7 @@ import pytest
 
 from lambdas.errors import InternalFault, NotOurs
 from lambdas.observability import Event, logged, logger
+from lambdas.version import VERSION
 
 SECRET = "hunter2"
 EVENT: Event = {"drill": {"id": "tm-orders-1", "execution": "arn:1"}, "sql": SECRET}
@@ -20,6 +21,11 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     written = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", written)
     return written
+
+
+def test_each_line_says_which_version_wrote_it(log: io.StringIO) -> None:
+    _succeeds(EVENT, None)
+    assert {line["version"] for line in _lines(log)} == {VERSION}
 
 
 def _lines(log: io.StringIO) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from lambdas.checks import CHECKS
 from lambdas.domain import load_request
 from lambdas.domain.load_request import SCHEMA_FILE as LOAD_SCHEMA_FILE
 from lambdas.domain.request import SCHEMA_FILE, structural_faults
+from lambdas.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,6 +40,14 @@ def test_the_readme_lists_the_checks() -> None:
 def test_what_the_readme_links_to_is_there() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_there_is_one_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[(.+?)\]", changes, re.MULTILINE)
+    assert newest is not None
+    assert (project["version"], newest[1]) == (VERSION, VERSION)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "statemachine" / "examples").glob("*.json")))

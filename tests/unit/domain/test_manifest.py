@@ -13,6 +13,7 @@ from lambdas.domain.drill import Drill
 from lambdas.domain.manifest import PHASES, build, durations, headline
 from lambdas.domain.units import Claim, Status
 from lambdas.domain.verdict import Judgement, Result, Verdict
+from lambdas.version import VERSION
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 MARKS = {
@@ -43,6 +44,10 @@ PASSED = Judgement(Verdict.PASSED, (), RESULTS)
 
 def _build(drill: Drill, judgement: Judgement, marks: dict[str, str]) -> dict[str, Any]:
     return build(drill, judgement, marks, None, {"done": True, "detail": "gone"}, None, NOW)
+
+
+def test_the_manifest_says_which_version_judged(drill: Drill) -> None:
+    assert _build(drill, PASSED, MARKS)["version"] == VERSION
 
 
 def test_a_phase_lasts_until_the_next_one_begins() -> None:
