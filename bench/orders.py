@@ -73,4 +73,5 @@ def _row(number: int, chance: random.Random) -> str:
     customer, amount = roll % 1_000_003, roll % 5_000_011
     day, time = f"2026-{roll % 12 + 1:02}-{roll % 28 + 1:02}", f"{roll % 24:02}:{roll % 59:02}"
     status, note = _STATUS[roll % 5], _NOTES[(roll >> 7) % 5]
-    return f"{number},{customer},{day} {time}:{roll % 57:02}+00,{status},{amount // 100}.{amount % 100:02},{note}\n"
+    price = f"{amount // 100}.{amount % 100:02}"
+    return f"{number},{customer},{day} {time}:{roll % 57:02}+00,{status},{price},{note}\n"

@@ -122,13 +122,23 @@ def test_a_promise_is_kept_only_by_the_verdict_that_was_promised(
     assert bool(Campaign("x", 1, [outcome]).broken) is not kept
 
 
-def test_damages_are_chosen_by_name_or_family() -> None:
-    assert {damage.family for damage in chosen("toast-,visibility", 18)} == {
+def test_damages_are_chosen_by_name_or_family(binaries: Binaries) -> None:
+    assert {damage.family for damage in chosen("toast-,visibility", binaries)} == {
         "toast",
         "visibility map",
     }
-    assert chosen("", 18) == list(DAMAGES)
-    assert "parameter-grant" not in {damage.name for damage in chosen("", 14)}
+    known = [damage for damage in DAMAGES if damage.since <= binaries.major]
+    assert chosen("", binaries) == known
+
+
+def test_a_damage_is_done_by_a_program_that_the_server_came_with(
+    binaries: Binaries, tmp_path: Path
+) -> None:
+    (tmp_path / "postgres").symlink_to(binaries.program("postgres"))
+    bare = Binaries(tmp_path, None)
+    left_out = {d.name for d in chosen("", binaries)} - {d.name for d in chosen("", bare)}
+    assert left_out >= {"log-reset", "epoch", "checksums-other"}
+    assert {damage.program for damage in chosen("", bare)} == {""}
 
 
 def test_options_that_fit_nothing_are_told(capsys: pytest.CaptureFixture[str]) -> None:
