@@ -113,7 +113,7 @@ def mean_seconds(rule: dict[str, Any]) -> float:
         min(rule["IntervalSeconds"] * rule["BackoffRate"] ** n, rule["MaxDelaySeconds"])
         for n in range(rule["MaxAttempts"])
     ]
-    return sum(waits) / 2
+    return float(sum(waits)) / 2
 
 
 @pytest.mark.parametrize(("name", "task"), FUNCTIONS)
