@@ -117,7 +117,7 @@ class EmbeddedInstance(DBInstance):
         status = self.parameters_stay or ("applying" if self.status == "creating" else "in-sync")
         return [
             {
-                "DBParameterGroupName": group.db_parameter_group_name,
+                "DBParameterGroupName": group.name,
                 "ParameterApplyStatus": status,
             }
             for group in self.db_parameter_groups()

@@ -14,7 +14,9 @@ from stacks.settings import DeploymentSettings
 
 ENDED_BADLY = ("FAILED", "TIMED_OUT", "ABORTED")
 ENDED = (*ENDED_BADLY, "SUCCEEDED")
-RETRIES = 5
+RETRIES = 20
+"""With EventBridge's growing waits these outlast a function in the VPC that has to wake first, and
+a throttled account; what is left then goes to the dead letters."""
 
 
 class Sweeping(Construct):

@@ -104,6 +104,7 @@ def look_at_parameters(instance: Mapping[str, Any], group: str, elapsed_seconds:
         elapsed_seconds: since the copy was first usable.
     """
     found = {it["DBParameterGroupName"]: it for it in instance.get("DBParameterGroups", [])}
+    group = group.lower()  # as RDS keeps it
     if group not in found:
         others = ", ".join(found) or "none"
         return Look(

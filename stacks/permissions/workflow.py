@@ -13,6 +13,7 @@ def run_drill(names: Names, states: tuple[str, ...]) -> list[Grant]:
         evidence.read_plan(names),
         start_drill(names, _MAP_RUN),
         _follow(names.execution_arns),
+        _redrive(names.execution_arns[1:]),
         *_announce(names),
         *_run(),
     ]
@@ -25,6 +26,7 @@ def run_load(names: Names, states: tuple[str, ...]) -> list[Grant]:
         evidence.read_parts(names),
         Grant("StartLoad", ("states:StartExecution",), (names.load_machine_arn,), _MAP_RUN),
         _follow(names.load_execution_arns),
+        _redrive(names.load_execution_arns[1:]),
         *_run(),
     ]
 
@@ -44,6 +46,16 @@ def _follow(execution_arns: tuple[str, ...]) -> Grant:
         ("states:DescribeExecution", "states:StopExecution"),
         execution_arns,
         "a Distributed Map watches its batches, and stops them when it is stopped",
+    )
+
+
+def _redrive(child_arns: tuple[str, ...]) -> Grant:
+    """Step Functions developer guide, "Redriving Map Runs", IAM permissions."""
+    return Grant(
+        "RedriveMapRun",
+        ("states:RedriveExecution",),
+        child_arns,
+        "when a person redrives an execution, its Distributed Map redrives the batches that failed",
     )
 
 

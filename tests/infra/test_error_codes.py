@@ -5,6 +5,7 @@ function calls: waited for, absent, taken, denied, refused for good, or a fault 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import botocore.session
 import pytest
@@ -141,8 +142,11 @@ def codes_of(operation: str) -> set[str]:
 
 
 def raised(code: str, message: str = "", status: int = 400) -> errors.TimeMachineError:
-    answer = {"Error": {"Code": code, "Message": message}}
-    error = ClientError({**answer, "ResponseMetadata": {"HTTPStatusCode": status}}, "Any")
+    answer: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    error = ClientError(answer, "Any")
     with pytest.raises(errors.TimeMachineError) as found, errors_in_our_words("doing it"):
         raise error
     return found.value

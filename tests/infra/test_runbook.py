@@ -46,6 +46,21 @@ def test_each_word_of_an_inconclusive_reason_is_explained(word: str) -> None:
     assert f"| `{word}` |" in TEXT
 
 
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("Invalid / Unmodifiable / Unsupported DB Parameter", "event_triggers_off"),
+        ("ReservedConcurrentExecutions", "reserve_concurrency"),
+        ("does not have permissions to call\nDeleteNetworkInterface", "LetLambdaJoinNetwork"),
+    ],
+)
+def test_what_rolls_a_first_deployment_back_is_quoted_with_its_remedy(
+    said: str, remedy: str
+) -> None:
+    told = TEXT.split(said)[1].split("\n\n")[0]
+    assert remedy in told
+
+
 @pytest.mark.parametrize("verdict", list(Verdict))
 def test_what_a_notice_refers_to_is_there(verdict: Verdict) -> None:
     texts = [*notice.NEXT_STEP.values()]

@@ -1,10 +1,11 @@
 """What RDS refuses, with its own error codes: names, quotas, states, what is not there."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lambdas.adapters.rds import Rds
 from local.cloud import SOURCE, Cloud
 from local.rds import INSTANCE_QUOTA, MASTER, SNAPSHOT_QUOTA
 from tests.integration.observing import names, refused, take_snapshot, wait_until_gone, watch
@@ -207,3 +208,43 @@ def test_snapshots_are_listed_in_pages_that_a_caller_may_make_smaller(
     assert sorted(listed) == sorted(_snapshots(rds))
     for number in range(22):
         rds.delete_db_snapshot(DBSnapshotIdentifier=f"page-{number:02d}")
+
+
+@pytest.mark.parametrize("name", ["rds:orders-2026-11-22-03-00", "awsbackup:job-1"])
+def test_a_snapshot_that_is_not_manual_is_found_with_its_type_alone(
+    cloud: Cloud, rds: "RDSClient", name: str
+) -> None:
+    """DescribeDBSnapshots: for an automated one "SnapshotType must also be specified"."""
+    kind = "automated" if name.startswith("rds:") else "awsbackup"
+    cloud.rds.create_db_snapshot(SOURCE, name, snapshot_type=kind)
+    cloud.rds.wait_until(SOURCE, "available")
+    with refused("DBSnapshotNotFound"):
+        rds.describe_db_snapshots(DBSnapshotIdentifier=name)
+    found = rds.describe_db_snapshots(DBSnapshotIdentifier=name, SnapshotType=kind)
+    assert [it["DBSnapshotIdentifier"] for it in found["DBSnapshots"]] == [name]
+    snapshot = Rds().snapshot(name)
+    assert snapshot["SnapshotType"] == kind
+    cloud.rds.drop_snapshot(name)
+
+
+def test_a_snapshot_of_such_a_name_that_is_not_there_is_none() -> None:
+    assert Rds().find_snapshot("rds:nobody-2026-11-22-03-00") is None
+    assert Rds().find_snapshot("awsbackup:nobody") is None
+    assert Rds().find_snapshot("nobody") is None
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"StorageType": "io1"},
+        {"StorageType": "io2"},
+        {"StorageType": "gp3", "Iops": 3000},
+    ],
+)
+def test_a_storage_type_that_lacks_its_iops_or_has_some_it_can_not_have_is_refused(
+    rds: "RDSClient", wish: dict[str, Any]
+) -> None:
+    with refused("InvalidParameterCombination"):
+        rds.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier="fast", DBSnapshotIdentifier=SNAPSHOT, **wish
+        )

@@ -53,6 +53,18 @@ def strangers(cloud: Cloud) -> Cloud:
         ),
         ({"db_instance_id": "legacy-mysql"}, ["runs mysql"]),
         (
+            {"db_instance_id": SOURCE, "restore": {"storage_type": "io1"}},
+            ["restore.storage_type: the backup is on ", "io1 needs a number of IOPS"],
+        ),
+        (
+            {
+                "db_instance_id": SOURCE,
+                "recovery_point": {"latest": "any"},
+                "restore": {"storage_type": "io2"},
+            },
+            ["restore.storage_type: the backup is on ", "io2 needs a number of IOPS"],
+        ),
+        (
             {"db_instance_id": SOURCE, "recovery_point": {"snapshot_id": "of-another"}},
             ["recovery_point: of-another is a snapshot of other-database"],
         ),

@@ -273,6 +273,31 @@ def test_a_restore_that_never_ends_is_given_up_at_the_deadline(cloud: Cloud) -> 
     assert leftovers(cloud) == []
 
 
+@pytest.mark.parametrize("status", ["failed-to-apply", "pending-database-upgrade"])
+def test_a_copy_without_its_parameters_is_not_read(cloud: Cloud, status: str) -> None:
+    """The quarantine rests on them: without them the source's jobs may be awake."""
+    cloud.rds.mishap = Mishap(parameters_stay=status)
+    ending = cloud.run(DRILL)
+    assert ending.error == "DrillInconclusive"
+    assert status in ending.cause
+    assert "its quarantine does not hold" in ending.cause
+    states = {state for state, _, _ in cloud.functions.invocations}
+    assert not {"PlanVerification", "VerifyBatch"} & states
+    assert leftovers(cloud) == []
+
+
+def test_a_quota_of_snapshots_is_waited_for(cloud: Cloud) -> None:
+    cloud.ledger.faults.append(Fault("rds.CreateDBSnapshot", "SnapshotQuotaExceeded", times=4))
+    ending = cloud.run(DRILL)
+    assert ending.status == "SUCCEEDED", ending.cause
+
+
+def test_a_denial_tells_what_aws_said(cloud: Cloud) -> None:
+    cloud.ledger.faults.append(Fault("rds.CreateDBSnapshot", "AccessDenied"))
+    ending = cloud.run(DRILL)
+    assert "AWS answered AccessDenied: scripted fault" in ending.cause
+
+
 def test_a_wrong_verdict_survives_a_lost_report(cloud: Cloud) -> None:
     wrong = {"name": "n", "database": "shop", "sql": "SELECT 1", "expect": "= 2"}
     break_state(cloud, "PublishReport")

@@ -136,8 +136,9 @@ def _with_group(status: str, name: str = "tm-quarantine-16") -> dict[str, Any]:
     return {"DBInstanceStatus": "available", "DBParameterGroups": groups}
 
 
-def test_a_copy_that_runs_with_its_parameters_is_ready() -> None:
-    assert look_at_parameters(_with_group("in-sync"), "tm-quarantine-16", 0).phase is Phase.READY
+@pytest.mark.parametrize("group", ["tm-quarantine-16", "TM-Quarantine-16"])
+def test_a_copy_that_runs_with_its_parameters_is_ready(group: str) -> None:
+    assert look_at_parameters(_with_group("in-sync"), group, 0).phase is Phase.READY
 
 
 @pytest.mark.parametrize("status", ["applying", "pending-reboot"])
