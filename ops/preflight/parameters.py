@@ -48,8 +48,8 @@ def judge(found: dict[str, Facts], group: ParameterGroup) -> Iterator[Answer]:
         yield blocked(
             subject,
             f"RDS does not let {', '.join(fixed)} be set in {group.family}",
-            f"leave the parameter out of the groups if a setting is there for it, else take"
-            f" {group.major} out of postgres_majors; docs/first-deployment.md says what it is for",
+            f"take {group.major} out of postgres_majors, or for event_triggers set"
+            " event_triggers_off to false; docs/first-deployment.md says what it is for",
         )
     answers = [
         _of_value(subject, name, value, str(found[name].get("AllowedValues", "")))

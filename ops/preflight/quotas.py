@@ -10,7 +10,7 @@ from ops.preflight.calls import Calls
 from ops.preflight.place import own_resources
 from ops.preflight.plan import Plan
 from ops.preflight.sources import instance
-from stacks.settings import QUOTA_SHARE
+from stacks.settings import QUOTA_SHARE, DeploymentSettings
 
 VPC_QUOTA = ("vpc", "L-F678F1CE")
 """Service Quotas' "VPCs per Region"."""
@@ -104,14 +104,14 @@ def needs(plan: Plan, sizes: list[int], made: set[str]) -> list[Need]:
     ]
 
 
-def judge_rds(found: Facts, settings: object) -> Iterator[Answer]:
+def judge_rds(found: Facts, settings: DeploymentSettings) -> Iterator[Answer]:
     """One answer a quota."""
     quotas: Mapping[str, tuple[int, int]] = found["Quotas"]
     for need in found["Needs"]:
         yield judge_quota(need, quotas.get(need.quota))
     snapshots = quotas.get("ManualSnapshots")
     if snapshots:
-        yield from judge_claim(snapshots[1], getattr(settings, "snapshot_quota", 0))
+        yield from judge_claim(snapshots[1], settings.snapshot_quota)
 
 
 def judge_quota(need: Need, known: tuple[int, int] | None) -> Answer:
@@ -166,7 +166,7 @@ def judge_lambda(found: Facts, plan: Plan) -> Iterator[Answer]:
     says = f"{unreserved} of {limit} are not reserved, and the deployment reserves {wants} more"
     higher = (
         "have the quota Concurrent executions raised to 1,000 (Service Quotas, AWS Lambda), or"
-        " leave reservations out where a setting does that"
+        " set reserve_concurrency to false"
     )
     if wants and unreserved - wants < UNRESERVED:
         yield blocked(subject, f"{says}; Lambda keeps {UNRESERVED} for all other functions", higher)

