@@ -118,6 +118,13 @@ SELECT quote_ident(c.relname), coalesce((to_jsonb(i) ->> 'indnullsnotdistinct'):
    AND i.indexprs IS NULL AND i.indpred IS NULL AND k.place <= i.indnkeyatts
  GROUP BY i.indexrelid, c.relname, 2 ORDER BY 1
 """
+_UNIQUE_OF_MORE = """
+SELECT quote_ident(c.relname)
+  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+ WHERE i.indrelid = %s::oid AND i.indisunique AND i.indisvalid AND NOT i.indisexclusion
+   AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+ ORDER BY 1
+"""
 # A key of a partitioned table has a row for each of its partitions too.
 _FOREIGN = """
 SELECT quote_ident(o.conname), o.confmatchtype = 'f', coalesce((to_jsonb(o) ->> 'conperiod')::bool,
@@ -240,6 +247,10 @@ def rules_of(
     found += [_bound(lasting, *row) for row in rows(_BOUND) if row[0]]
     found += [_domain(name, *row) for row in rows(_DOMAINS)]
     found += [_unique(name, lasting, *row) for row in rows(_UNIQUE)]
+    found += [
+        f"unique key {key} is not asked again: it is over expressions or a part of the rows"
+        for (key,) in rows(_UNIQUE_OF_MORE)
+    ]
     for row in rows(_FOREIGN):
         found += _foreign(name, *row)
     found += [_exclusion(name, table["size_bytes"], lasting, *row) for row in rows(_EXCLUSIONS)]
