@@ -22,11 +22,11 @@ _MUST_ANSWER_ALIKE = """
 """
 # Whether rows that break it can only be damage: it holds for a row for good once it has held. A new
 # column or field changes what a whole row or a composite is, a function of an extension comes anew
-# with its next version.
+# with its next version; timezone() reads the time zones of the system, to_tsvector() dictionaries.
 _HOLDS_FOR_GOOD = """
 ({0}::text !~ ':varattno 0 |:argisrow true|[{{](FIELDSELECT|ROWCOMPARE|MINMAX) '
  AND NOT EXISTS (SELECT FROM regexp_matches({0}::text, ':(?:op)?funcid ([0-9]+)', 'g') m
-                  WHERE m[1]::bigint >= 16384))
+                  WHERE m[1]::bigint >= 16384 OR m[1] IN ('1159', '2037', '2069', '3745')))
 """
 # By which collations its functions answer, but for those that compare or count byte by byte: = and
 # <> of text, bpchar and name, and the lengths.
@@ -180,7 +180,7 @@ DEFERRED = (
     "such rows come in while the triggers of a deferrable key are off, or with another version of"
     " the extension that compares them"
 )
-REDEFINED = "a new field or another version of an extension can break it"
+REDEFINED = "a new field, or another version of an extension or of time zones, can break it"
 
 Lasting = frozenset[int]
 """Collations that sort as they always did."""
