@@ -26,6 +26,7 @@ SELECT c.oid::text, quote_ident(n.nspname) || '.' || quote_ident(c.collname), c.
   FROM pg_catalog.pg_collation c JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace
  WHERE c.collversion <> pg_catalog.pg_collation_actual_version(c.oid)
 """
+OF_THE_DATABASE = "the database's own collation"
 _OF_THE_DATABASE = """
 SELECT '100', 'the database''s own collation', d.datcollversion,
        pg_catalog.pg_database_collation_actual_version(d.oid)
@@ -92,12 +93,14 @@ def run(unit: Unit, bench: Bench) -> Measurement:
 def _told(name: str, recorded: str, actual: str, indexes: list[str], same: bool) -> str:
     where = "on the source too" if same else "on the restored engine"
     told = f"{name} was version {recorded} when it was recorded and is {actual} {where}"
+    refresh = f"ALTER COLLATION {name} REFRESH VERSION"
+    if name == OF_THE_DATABASE:
+        refresh = "ALTER DATABASE … REFRESH COLLATION VERSION"
     if not indexes:
-        return f"{told}; no index depends on it: ALTER … REFRESH VERSION"
+        return f"{told}; no index depends on it: {refresh}"
     shown = ", ".join(indexes[:SHOWN])
     more = f" and {len(indexes) - SHOWN:,} more" if len(indexes) > SHOWN else ""
-    remedy = "REINDEX them, then ALTER … REFRESH VERSION"
-    return f"{told}; {remedy}: {shown}{more}"[:FINDING_LENGTH]
+    return f"{told}; REINDEX, then {refresh}: {shown}{more}"[:FINDING_LENGTH]
 
 
 def _on_the_source(unit: Unit, reading: Mapping[str, Any]) -> Mapping[str, Any] | None:

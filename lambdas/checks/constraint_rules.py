@@ -22,11 +22,11 @@ _MUST_ANSWER_ALIKE = """
 """
 # Whether rows that break it can only be damage: it holds for a row for good once it has held. A new
 # column or field changes what a whole row or a composite is, a function of an extension comes anew
-# with its next version.
+# with its next version; timezone() reads the time zones of the system, to_tsvector() dictionaries.
 _HOLDS_FOR_GOOD = """
 ({0}::text !~ ':varattno 0 |:argisrow true|[{{](FIELDSELECT|ROWCOMPARE|MINMAX) '
  AND NOT EXISTS (SELECT FROM regexp_matches({0}::text, ':(?:op)?funcid ([0-9]+)', 'g') m
-                  WHERE m[1]::bigint >= 16384))
+                  WHERE m[1]::bigint >= 16384 OR m[1] IN ('1159', '2037', '2069', '3745')))
 """
 # By which collations its functions answer, but for those that compare or count byte by byte: = and
 # <> of text, bpchar and name, and the lengths.
@@ -118,6 +118,13 @@ SELECT quote_ident(c.relname), coalesce((to_jsonb(i) ->> 'indnullsnotdistinct'):
    AND i.indexprs IS NULL AND i.indpred IS NULL AND k.place <= i.indnkeyatts
  GROUP BY i.indexrelid, c.relname, 2 ORDER BY 1
 """
+_UNIQUE_OF_MORE = """
+SELECT quote_ident(c.relname)
+  FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+ WHERE i.indrelid = %s::oid AND i.indisunique AND i.indisvalid AND NOT i.indisexclusion
+   AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+ ORDER BY 1
+"""
 # A key of a partitioned table has a row for each of its partitions too.
 _FOREIGN = """
 SELECT quote_ident(o.conname), o.confmatchtype = 'f', coalesce((to_jsonb(o) ->> 'conperiod')::bool,
@@ -173,7 +180,7 @@ DEFERRED = (
     "such rows come in while the triggers of a deferrable key are off, or with another version of"
     " the extension that compares them"
 )
-REDEFINED = "a new field or another version of an extension can break it"
+REDEFINED = "a new field, or another version of an extension or of time zones, can break it"
 
 Lasting = frozenset[int]
 """Collations that sort as they always did."""
@@ -240,6 +247,10 @@ def rules_of(
     found += [_bound(lasting, *row) for row in rows(_BOUND) if row[0]]
     found += [_domain(name, *row) for row in rows(_DOMAINS)]
     found += [_unique(name, lasting, *row) for row in rows(_UNIQUE)]
+    found += [
+        f"unique key {key} is not asked again: it is over expressions or a part of the rows"
+        for (key,) in rows(_UNIQUE_OF_MORE)
+    ]
     for row in rows(_FOREIGN):
         found += _foreign(name, *row)
     found += [_exclusion(name, table["size_bytes"], lasting, *row) for row in rows(_EXCLUSIONS)]

@@ -16,11 +16,12 @@ reading began: on a source that stood still, that is any row that somebody added
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks import large_objects
 from lambdas.checks.hidden_rows import see_all_rows
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Relation, Survey, SurveyedDatabase
 from lambdas.checks.standing import (
     BEYOND,
@@ -36,7 +37,7 @@ from lambdas.checks.standing import (
 from lambdas.domain.catalog import meanwhile
 from lambdas.domain.request import BASELINE_EXACT
 from lambdas.domain.shortened import shortened
-from lambdas.domain.units import Claim, Measurement, Status, Unit, block_ranges
+from lambdas.domain.units import Claim, Measurement, Unit, block_ranges
 
 NAME = "counts"
 
@@ -76,60 +77,54 @@ def _as_read(survey: Survey, database: SurveyedDatabase) -> list[Relation]:
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Count on the copy, and hold each bucket against the source's two readings."""
     first, last = unit.detail["blocks"]
+    outcome = Outcome()
     relation = Relation(**unit.detail["relation"])
     with bench.session(unit.database) as session:
         see_all_rows(session, relation)
         if not unit.bounds:
-            measured = count_all(session, relation, (first, last))
-            return _uncompared(unit, measured)
+            outcome.measured.update(count_all(session, relation, (first, last)))
+            # Rows that were to be compared, and that the source's reader could not read, prove
+            # nothing.
+            if unit.detail["unread"]:
+                outcome.not_measured(unit.why)
+            return outcome.measurement(unit)
         buckets = Buckets(**unit.detail["buckets"])
         following, excused = unit.detail["beyond"] or (None, 0)
         counted = count_standing(
             session, relation, unit.detail["horizon"], buckets, (first, last), following
         )
-        strange = _from_beyond(session, counted.sums.get(BEYOND, 0), excused)
+        _tell_beyond(session, counted.sums.get(BEYOND, 0), excused, outcome)
     bounds = _inside(unit, bench, buckets)
-    measured = {name: rows for name, rows in counted.sums.items() if rows or name != BEYOND}
-    notes = strange.notes
+    outcome.measured.update({n: rows for n, rows in counted.sums.items() if rows or n != BEYOND})
     if counted.columns != unit.detail["columns"]:
         bounds = [Bound(bound.low, bound.high) for bound in bounds]
         # Nothing of its content is compared, so the claim is that of rows without a counterpart.
-        measured, notes = {**measured, YOUNGER: measured[ROWS]}, (*notes, COLUMNS_CHANGED)
+        outcome.measured[YOUNGER] = outcome.measured[ROWS]
+        outcome.remark(COLUMNS_CHANGED)
     differing = list(_differing(counted, bounds, first, buckets))
     told = [f"{text}; {ADVICE}" for _, text in differing]
-    findings = shortened(told, FINDINGS_SHOWN, "more such stretches")
-    if findings and relation.oid == large_objects.PAGES_NUMBER:
+    for text in shortened(told, FINDINGS_SHOWN, "more such stretches"):
+        outcome.wrong(text)
+    if differing and relation.oid == large_objects.PAGES_NUMBER:
         start, _ = differing[0]
         with bench.session(unit.database) as session:
-            findings += large_objects.concerned(session, (start, start + buckets.blocks_each))
-    findings += strange.findings
-    status = Status.WRONG if findings else Status.OK
-    return Measurement(unit.id, status, measured, findings, notes)
+            for text in large_objects.concerned(session, (start, start + buckets.blocks_each)):
+                outcome.wrong(text)
+    return outcome.measurement(unit)
 
 
-class _Strange(NamedTuple):
-    findings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def _from_beyond(session: Session, rows: int, excused: int) -> _Strange:
+def _tell_beyond(session: Session, rows: int, excused: int, outcome: Outcome) -> None:
     """What to say of rows that were written after the snapshot; nobody but us works on a copy.
 
     A trigger of the user's may write down its logins; no other is run by what the drill does there.
     """
     if rows <= excused:
-        return _Strange()
+        return
     told = f"{rows:,} rows are of transactions that had not begun on the source after the snapshot"
     if session.row(_LOGIN_TRIGGERS, doing="looking for login triggers")[0]:
-        return _Strange(notes=(f"{told}: a login trigger may have written them here",))
-    return _Strange((f"{told}; {ADVICE}",))
-
-
-def _uncompared(unit: Unit, measured: dict[str, int]) -> Measurement:
-    """Rows that were to be compared, and that the source's reader could not read, prove nothing."""
-    if unit.detail["unread"]:
-        return Measurement(unit.id, Status.UNMEASURED, measured, notes=(unit.why,))
-    return Measurement(unit.id, Status.OK, measured)
+        outcome.not_asked(f"{told}: a login trigger may have written them here")
+    else:
+        outcome.wrong(f"{told}; {ADVICE}")
 
 
 @dataclass(frozen=True)

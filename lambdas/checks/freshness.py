@@ -15,10 +15,11 @@ from itertools import zip_longest
 from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey
 from lambdas.domain.recovery_point import CHECK as NAME
 from lambdas.domain.recovery_point import PROVEN_UNTIL, WINDOW_BYTES, WINDOW_SECONDS
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Unit
 from lambdas.errors import QueryFailed
 
 SUBJECT = "newest commits"
@@ -88,8 +89,10 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Hold the copy's log and its newest transactions against the first reading."""
+    outcome = Outcome()
     if unit.detail["gap"]:
-        return Measurement(unit.id, Status.UNMEASURED, notes=(unit.detail["gap"],))
+        outcome.not_measured(unit.detail["gap"])
+        return outcome.measurement(unit)
     before, after = unit.detail["before"], unit.detail["after"]
     with bench.session(unit.database) as session:
         position, following, _ = session.row(_POSITION, doing="reading the position in the log")
@@ -101,19 +104,28 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         *_lost(before, endings),
     ]
     if findings and before["timeline"] != after["timeline"]:
-        why = "the source failed over between the readings, and may have lost commits itself"
-        return Measurement(unit.id, Status.UNMEASURED, notes=(*findings, why))
+        for text in findings:
+            outcome.not_measured(text)
+        outcome.not_measured(
+            "the source failed over between the readings, and may have lost commits itself"
+        )
+        return outcome.measurement(unit)
+    for text in findings:
+        outcome.wrong(text)
     if findings:
-        remedy = "the newest commits are lost: do not rely on this snapshot"
-        return Measurement(unit.id, Status.WRONG, findings=(*findings, remedy))
-    measured = {
-        PROVEN_UNTIL: int(before["at"]),
-        WINDOW_SECONDS: -int(-max(0, after["at"] - before["at"]) // 1),
-        WINDOW_BYTES: max(0, after["position"] - before["position"]),
-        "transactions asked about": len(before["endings"]),
-    }
-    notes = () if timeline == before["timeline"] else (f"the copy is on timeline {timeline}",)
-    return Measurement(unit.id, Status.OK, measured, notes=notes)
+        outcome.wrong("the newest commits are lost: do not rely on this snapshot")
+        return outcome.measurement(unit)
+    outcome.measured.update(
+        {
+            PROVEN_UNTIL: int(before["at"]),
+            WINDOW_SECONDS: -int(-max(0, after["at"] - before["at"]) // 1),
+            WINDOW_BYTES: max(0, after["position"] - before["position"]),
+            "transactions asked about": len(before["endings"]),
+        }
+    )
+    if timeline != before["timeline"]:
+        outcome.remark(f"the copy is on timeline {timeline}")
+    return outcome.measurement(unit)
 
 
 def _behind(before: dict[str, Any], position: int) -> Iterator[str]:

@@ -85,11 +85,12 @@ _CONSTRAINTS = """
 SELECT 'constraint ' || quote_ident(n.nspname) || '.'
        || coalesce(quote_ident(c.relname), quote_ident(t.typname)) || '.' || quote_ident(o.conname),
        CASE WHEN (to_jsonb(o) ->> 'conenforced')::boolean IS FALSE
-            THEN 'is NOT ENFORCED: rows may break it; ALTER TABLE … ALTER CONSTRAINT … ENFORCED'
-                 || ' unless that is on purpose'
+            THEN 'is NOT ENFORCED: rows may break it; unless that is on purpose, make it ENFORCED'
             ELSE 'was never validated: rows from before it may break it; ALTER '
-                 || CASE WHEN c.oid IS NULL THEN 'DOMAIN' ELSE 'TABLE' END
-                 || ' … VALIDATE CONSTRAINT' END
+                 || CASE WHEN c.oid IS NULL THEN 'DOMAIN ' ELSE 'TABLE ' END
+                 || quote_ident(n.nspname) || '.'
+                 || coalesce(quote_ident(c.relname), quote_ident(t.typname))
+                 || ' VALIDATE CONSTRAINT ' || quote_ident(o.conname) END
   FROM pg_catalog.pg_constraint o JOIN pg_catalog.pg_namespace n ON n.oid = o.connamespace
   LEFT JOIN pg_catalog.pg_class c ON c.oid = o.conrelid
   LEFT JOIN pg_catalog.pg_type t ON t.oid = o.contypid
@@ -103,7 +104,8 @@ SELECT 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        || ' disabled' || CASE WHEN bool_or(t.tgisinternal)
                               THEN ', those of a foreign key among them: rows may break it'
                               ELSE '' END
-       || '; ALTER TABLE … ENABLE TRIGGER '
+       || '; ALTER TABLE ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+       || ' ENABLE TRIGGER '
        || CASE WHEN count(*) = 1 AND NOT bool_or(t.tgisinternal) THEN min(quote_ident(t.tgname))
                ELSE 'ALL' END || ' unless that is on purpose'
   FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
@@ -112,13 +114,15 @@ SELECT 'table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
 UNION ALL
 SELECT 'rule ' || quote_ident(r.rulename) || ' of ' || quote_ident(n.nspname) || '.'
        || quote_ident(c.relname),
-       'is disabled; ALTER TABLE … ENABLE RULE unless that is on purpose'
+       'is disabled; ALTER TABLE ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+       || ' ENABLE RULE ' || quote_ident(r.rulename) || ' unless that is on purpose'
   FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE r.ev_enabled = 'D' AND c.relpersistence <> 't'
 UNION ALL
 SELECT 'event trigger ' || quote_ident(e.evtname),
-       'is disabled; ALTER EVENT TRIGGER … ENABLE unless that is on purpose'
+       'is disabled; ALTER EVENT TRIGGER ' || quote_ident(e.evtname)
+       || ' ENABLE unless that is on purpose'
   FROM pg_catalog.pg_event_trigger e WHERE e.evtenabled = 'D'
 """
 _OTHERS = """
@@ -130,7 +134,9 @@ UNION ALL
 SELECT 'partition ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
        'waits for the end of a DETACH PARTITION CONCURRENTLY, and its rows are not in '
        || quote_ident(pn.nspname) || '.' || quote_ident(p.relname)
-       || ' any more: unless it runs now, ALTER TABLE … DETACH PARTITION … FINALIZE'
+       || ' any more: unless it runs now, ALTER TABLE ' || quote_ident(pn.nspname) || '.'
+       || quote_ident(p.relname) || ' DETACH PARTITION ' || quote_ident(n.nspname) || '.'
+       || quote_ident(c.relname) || ' FINALIZE'
   FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_class p ON p.oid = h.inhparent

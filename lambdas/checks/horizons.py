@@ -5,6 +5,9 @@ how transactions ended there; ``relminmxid`` and ``datminmxid`` say the same of 
 that locked a row together. A horizon in the future makes it cut off what is still needed. Rows need
 not show it: those that are frozen are held against no horizon.
 
+A healthy server holds none in the future, so one is wrong by itself, though nothing says that the
+source lacks it.
+
 A table's horizon may well lie before its database's for a while: one that a long transaction has
 made, when all the others were frozen meanwhile.
 """
@@ -12,9 +15,10 @@ made, when all the others were frozen meanwhile.
 from collections.abc import Iterator
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey
 from lambdas.domain.shortened import shortened
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Unit
 
 NAME = "horizons"
 
@@ -61,10 +65,11 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         if ahead:
             again = set(_ahead(session, queries))
             ahead = [found for found in ahead if found in again]
-    if not ahead:
-        return Measurement(unit.id, Status.OK)
+    outcome = Outcome()
     told = [f"{what} is {value}, beyond the newest transaction; {ADVICE}" for what, value in ahead]
-    return Measurement(unit.id, Status.WRONG, findings=shortened(told, TOLD, "more horizons"))
+    for text in shortened(told, TOLD, "more horizons"):
+        outcome.wrong(text)
+    return outcome.measurement(unit)
 
 
 def _ahead(session: Session, queries: list[str]) -> Iterator[tuple[str, str]]:

@@ -6,21 +6,24 @@ reads it since PostgreSQL 14; ``lo_get`` needs a grant on each object, and no ro
 Here is what needs no baseline, and says so when the pages can't be read at all.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
 from psycopg2 import sql
 
 from lambdas.adapters.postgres import Session
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey, SurveyedDatabase
 from lambdas.domain.request import BASELINE_EXACT
-from lambdas.domain.units import RANGE_BYTES, Claim, Measurement, Status, Unit, block_ranges
+from lambdas.domain.units import RANGE_BYTES, Claim, Measurement, Unit, block_ranges
 
 NAME = "large objects"
 SUBJECT = "large objects"
 
 PAGES = "pg_catalog.pg_largeobject"
 REMEDY = "do not rely on these objects of this snapshot"
+REMEDY_THERE = "compare lo_get of these objects with what they should hold"
 UNREAD = f"SELECT on {PAGES} is missing; grant pg_read_all_data to the copy's master user"
 UNCOMPARED = (
     f"not compared with the source: SELECT on {PAGES} is missing there, or there were none; grant"
@@ -125,8 +128,9 @@ def _why(survey: Survey, database: SurveyedDatabase) -> str:
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Look at the pages of a range, or at the objects as a whole."""
     if "unread" in unit.detail:
-        note = f"{unit.detail['unread']:,} large objects: {UNREAD}"
-        return Measurement(unit.id, Status.UNMEASURED, notes=(note,))
+        outcome = Outcome()
+        outcome.not_measured(f"{unit.detail['unread']:,} large objects: {UNREAD}")
+        return outcome.measurement(unit)
     with bench.session(unit.database) as session:
         if "objects" in unit.detail:
             return _objects(unit, session)
@@ -138,18 +142,20 @@ def _pages(unit: Unit, session: Session) -> Measurement:
         page_bytes=sql.Literal(unit.detail["page_bytes"]), **_within(*unit.detail["blocks"])
     )
     pages, *found = session.row(query, doing="reading pg_largeobject")
-    findings = [
-        f"{number:,} pages {what}, the first at {place} of {PAGES}, from large object {which} on:"
-        f" {REMEDY}"
-        for what, (number, place, which) in zip(
-            ("belong to no large object", "are too long or have a negative number"),
-            (found[:3], found[3:]),
-            strict=True,
-        )
-        if number
-    ]
-    status = Status.WRONG if findings else Status.OK
-    return Measurement(unit.id, status, {"pages": pages}, tuple(findings))
+    outcome = Outcome(Counter(pages=pages))
+    strays, place, which = found[:3]
+    if strays:
+        # Its row of pg_largeobject_metadata may be what was lost: the pages say nothing of that.
+        outcome.wrong(f"{_first(strays, 'belong to no large object', place, which)}: {REMEDY}")
+    odd, place, which = found[3:]
+    if odd:
+        told = _first(odd, "are too long or have a negative number", place, which)
+        outcome.violation(told, remedy=REMEDY_THERE, relations=(PAGES,), damage_only=True)
+    return outcome.measurement(unit)
+
+
+def _first(number: int, what: str, place: str, which: int) -> str:
+    return f"{number:,} pages {what}, the first at {place} of {PAGES}, from large object {which} on"
 
 
 def _within(first: int, last: int | None) -> dict[str, sql.Composable]:
@@ -162,16 +168,13 @@ def _within(first: int, last: int | None) -> dict[str, sql.Composable]:
 
 def _objects(unit: Unit, session: Session) -> Measurement:
     twice, number, holes = session.row(_OBJECTS, doing="reading pg_largeobject")
-    findings, notes = [], []
+    outcome = Outcome(Counter(objects=unit.detail["objects"]))
     if twice:
-        findings.append(
-            f"{twice:,} pages are there twice, the first of large object {number}: {REMEDY}"
-        )
+        told = f"{twice:,} pages are there twice, the first of large object {number}"
+        outcome.violation(told, remedy=REMEDY_THERE, relations=(PAGES,), damage_only=True)
     if holes:
-        notes.append(f"{holes:,} large objects have holes, which read as zeros")
-    status = Status.WRONG if findings else Status.OK
-    measured = {"objects": unit.detail["objects"]}
-    return Measurement(unit.id, status, measured, tuple(findings), tuple(notes))
+        outcome.remark(f"{holes:,} large objects have holes, which read as zeros")
+    return outcome.measurement(unit)
 
 
 def _unit(

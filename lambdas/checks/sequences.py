@@ -259,7 +259,8 @@ def _tell_exhausted(here: State, there: _There, found: Outcome) -> None:
     if there.told:
         return
     told = f"{here.name}: it is at its end ({here.last:,}), and each nextval fails"
-    remedy = "ALTER SEQUENCE … MAXVALUE (or MINVALUE), with a column that is wide enough"
+    end = "MAXVALUE" if here.increment > 0 else "MINVALUE"
+    remedy = f"ALTER SEQUENCE {here.name} with a further {end}, and a column wide enough for it"
     if there.alike and not there.states[-1].is_exhausted:
         found.remark(f"{told}: a recovery has taken the numbers up to there, on the copy alone")
     elif there.alike:

@@ -19,7 +19,7 @@ from collections.abc import Container, Iterable
 
 from lambdas.domain.units import Violation
 
-ON_BOTH = "the source holds it too, since these rows are proven equal: no damage of the backup"
+ON_BOTH = "the source holds it too, since these rows are proven equal"
 BY_ITSELF = "PostgreSQL lets no such row in"
 UNKNOWN = "nothing shows that the copy differs from the source"
 BESIDE = "other damage was found there: do not rely on these rows"

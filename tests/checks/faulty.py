@@ -279,7 +279,10 @@ FAULTS = {
             "ALTER TABLE parent DISABLE TRIGGER g",
             "ALTER TABLE child DISABLE TRIGGER ALL",
         ),
-        ("parent 1 trigger is disabled; ALTER TABLE … ENABLE TRIGGER g", "those of a foreign key"),
+        (
+            "parent 1 trigger is disabled; ALTER TABLE s_triggers_disabled.parent ENABLE TRIGGER g",
+            "those of a foreign key",
+        ),
     ),
     "rules_disabled": Fault(
         (
