@@ -17,7 +17,7 @@ from psycopg2 import errorcodes, sql
 from lambdas.adapters.postgres import Session
 from lambdas.checks.hidden_rows import seeing_all_rows
 from lambdas.checks.indexes import fresh, planner
-from lambdas.checks.indexes.definition import Target, describe
+from lambdas.checks.indexes.definition import Key, Operator, Target, describe
 from lambdas.checks.indexes.queries import SECONDS, Query, holds_null, queries
 from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import is_damage
@@ -59,6 +59,15 @@ UNCOMPARED = (
     " tables (GRANT TEMPORARY ON DATABASE), or look for the rows on the source"
 )
 TOO_MANY = "not all of them were put into such an index"
+_EQUALITY = {"=", "~="}
+UNEQUAL = (
+    "{:,} rows hold a value of {} for which {} does not hold with itself: they can't be looked up"
+    " through {} by it"
+)
+ON_THE_SOURCE = (
+    "no index finds them, on the source neither, and this is no damage of the backup; look there"
+    " for NaN in them"
+)
 NULLS_INSIDE = (
     "{:,} rows hold an array with a NULL in it, which no operator of {} takes: a search that meets"
     " one ends in an error, on the source too; they were not looked up"
@@ -132,7 +141,8 @@ class _Search:
                 if not self._sound:
                     break
             else:
-                self._tell_of_nulls()
+                if self._outcome.is_complete:
+                    self._tell_of_what_was_left_out()
         if not target.is_whole:
             told = f"the rows of {target.percent:.2f} % of the table's blocks were looked up"
             self._outcome.not_asked(f"{target.title}: {told}")
@@ -285,18 +295,37 @@ class _Search:
         except QueryFailed:
             return False  # it is its owner's to make, or its table's rows can't be read
 
-    def _tell_of_nulls(self) -> None:
-        """Arrays that were left out."""
+    def _tell_of_what_was_left_out(self) -> None:
+        """Values that no search can ask for, counted in the table."""
+        for key in self._target.keys:
+            if key.refuses_null_elements:
+                if held := self._counted(holds_null(key)):
+                    self._outcome.warning(NULLS_INSIDE.format(held, self._target.title))
+            elif key.of_elements is None and key.operator is not None:
+                self._tell_of_unequal(key, key.operator)
+
+    def _tell_of_unequal(self, key: Key, operator: Operator) -> None:
+        value = key.value
+        condition = sql.SQL("{} IS NOT NULL AND ({}) IS NOT TRUE").format(
+            value, operator(value, value)
+        )
+        held = self._counted(condition)
+        if not held:
+            return
+        told = UNEQUAL.format(held, key.expression, operator.name, self._target.title)
+        if operator.name in _EQUALITY:
+            self._outcome.warning(f"{told}; {ON_THE_SOURCE}")
+        else:
+            self._outcome.not_asked(told)
+
+    def _counted(self, condition: sql.Composable) -> int:
         target = self._target
-        for key in target.keys:
-            if not key.refuses_null_elements:
-                continue
-            query = sql.SQL("SELECT count(*) FROM ONLY {} TABLESAMPLE SYSTEM ({}){}").format(
-                target.table, sql.Literal(target.percent), target.where(holds_null(key))
-            )
-            (held,) = self._session.row(query, doing=f"looking for NULL in {target.title}")
-            if held:
-                self._outcome.warning(NULLS_INSIDE.format(held, target.title))
+        query = sql.SQL("SELECT count(*) FROM ONLY {} TABLESAMPLE SYSTEM ({}){}").format(
+            target.table, sql.Literal(target.percent), target.where(condition)
+        )
+        doing = f"counting the rows that {target.title} can't be searched for"
+        (number,) = self._session.row(query, doing=doing)
+        return int(number)
 
 
 def _place(tid: str) -> str:
