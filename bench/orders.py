@@ -71,7 +71,6 @@ def _lumps(chance: random.Random) -> Iterator[list[str]]:
 def _row(number: int, chance: random.Random) -> str:
     roll = chance.getrandbits(40)
     customer, amount = roll % 1_000_003, roll % 5_000_011
-    day, time = f"2026-{roll % 12 + 1:02}-{roll % 28 + 1:02}", f"{roll % 24:02}:{roll % 59:02}"
+    at = f"2026-{roll % 12 + 1:02}-{roll % 28 + 1:02} {roll % 24:02}:{roll % 59:02}:{roll % 57:02}"
     status, note = _STATUS[roll % 5], _NOTES[(roll >> 7) % 5]
-    price = f"{amount // 100}.{amount % 100:02}"
-    return f"{number},{customer},{day} {time}:{roll % 57:02}+00,{status},{price},{note}\n"
+    return f"{number},{customer},{at}+00,{status},{amount // 100}.{amount % 100:02},{note}\n"

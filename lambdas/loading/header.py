@@ -10,6 +10,12 @@ from lambdas.loading.fields import Fields
 from lambdas.loading.reading import HEAD_BYTES
 from lambdas.loading.table import LONGEST_NAME
 
+_OFTEN = {";": "a semicolon", "\t": "a tab", "|": "a bar", ",": "a comma"}
+"""What separates the columns of most files."""
+
+_NOTE = b"sep="
+"""How Excel notes the delimiter in a line of its own."""
+
 
 def names_in(first_bytes: bytes, form: CsvFormat, *, whole: bool) -> list[str]:
     """The column names of a header.
@@ -35,6 +41,8 @@ def names_in(first_bytes: bytes, form: CsvFormat, *, whole: bool) -> list[str]:
         raise BadData(
             "line 1 is empty: the header has to be the first line; take out what stands before it"
         )
+    if row[0].lower().startswith(_NOTE) and not b"".join(row[1:]):
+        raise BadData("line 1 is Excel's note of the delimiter (sep=), no header: take it out")
     try:
         names = [fields.value(field).decode() for field in row]
     except UnicodeDecodeError:
@@ -63,7 +71,7 @@ def faults(
     alike = {name: like for name in names if name not in known and (like := _alike(name, free))}
     if not alike and not any(name in known for name in names):
         # Perhaps it is no header: what it holds may be data, and is not told.
-        return ["the first row names no column of the table; is there a header?"]
+        return [f"the first row names no column of the table; is there a header?{_hint(names)}"]
     nameless = {name for name in names if not name or (not name.strip() and name not in known)}
     blank = [str(number) for number, name in enumerate(names, start=1) if name in nameless]
     named = [name for name in names if name not in nameless]
@@ -88,6 +96,14 @@ def faults(
         ("columns that the table needs and the data do not bring", missing),
     )
     return [f"{what}: {', '.join(first_of(found))}" for what, found in told if found]
+
+
+def _hint(names: Sequence[str]) -> str:
+    """That something else separates the columns, if the one name has what often does."""
+    found = [word for one, word in _OFTEN.items() if len(names) == 1 and one in names[0]]
+    if not found:
+        return ""
+    return f" It holds {found[0]}: if that separates the columns, give it as format.delimiter"
 
 
 def _alike(name: str, free: Sequence[str]) -> str:

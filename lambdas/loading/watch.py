@@ -75,7 +75,7 @@ class Watch:
         self._ending = b""
         self._odd: list[_Odd] = []
         self._known = {kind: re.compile(pattern) for kind, pattern in self._patterns.items()}
-        self._rows = self._row_pattern()
+        self._rows = re.compile(b"")  # until the ending of the rows is known
 
     def add(self, chunk: bytes) -> None:
         """Look at what is fed.

@@ -28,7 +28,15 @@ INFER = {"create_table": "infer"}
         ("", "line 1 is empty: the header has to be the first line; take out what stands before"),
         ("  ", "line 1 is empty: the header has to be the first line"),
         (",,", "line 1 is empty: the header has to be the first line"),
-        ("id;name;age", "the first row names no column of the table; is there a header?"),
+        (
+            "id;name;age",
+            "the first row names no column of the table; is there a header? It holds a semicolon:"
+            " if that separates the columns, give it as format.delimiter",
+        ),
+        ("id\tname", "It holds a tab: if that separates the columns"),
+        ("4711,Jane", "the first row names no column of the table; is there a header?"),
+        ("sep=;", "line 1 is Excel's note of the delimiter (sep=), no header: take it out"),
+        ("sep=,", "line 1 is Excel's note of the delimiter"),
         ('id,"name', "the header does not end: a quote is never closed"),
         ("id,name,name", "names twice: name"),
     ],
