@@ -8,7 +8,7 @@ from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.budget import SecondsLeft
-from lambdas.checks import catalog, collations, sequence_states, sequences, standing
+from lambdas.checks import catalog, collations, databases, sequence_states, sequences, standing
 from lambdas.checks.shape import Relation
 from lambdas.domain import readings
 from lambdas.domain.catalog import YOUNG_WINDOW
@@ -51,6 +51,7 @@ SELECT current_setting('block_size')::int,
        coalesce(pg_catalog.pg_relation_size(%s::oid), 0) / current_setting('block_size')::int
 """
 _OF_A_DATABASE: dict[str, Callable[[Session], Any]] = {
+    databases.SETTINGS: databases.unsafe_settings,
     collations.NAME: collations.read,
     sequences.NAME: sequence_states.read,
     WRITE_COUNTERS: write_counters.read,
