@@ -67,10 +67,13 @@ class DatabaseUnreachable(TimeMachineError):
 
     Attributes:
         lost: whether it was lost in the middle of a statement, which may be what ended the server.
+        at_login: whether a function that runs at login raised an error, or nothing answered in
+            time: where there is a login trigger it may be that.
     """
 
-    def __init__(self, message: str, *, lost: bool = False) -> None:
+    def __init__(self, message: str, *, lost: bool = False, at_login: bool = False) -> None:
         self.lost = lost
+        self.at_login = at_login
         super().__init__(message)
 
 

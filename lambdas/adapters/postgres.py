@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
@@ -158,8 +159,11 @@ class Session:
                 raise
             with self._other_paths() as paths:
                 for _ in paths:
-                    with suppress(QueryFailed):
+                    try:
                         return self._rows(query, parameters, doing)
+                    except QueryFailed as another:
+                        if not self.lacks_a_path(another):
+                            raise
             raise
 
     def _rows(
@@ -190,7 +194,9 @@ class Session:
     def _is_understood(self, query: sql.Composable, doing: str) -> bool:
         try:
             self._rows(query, (), doing)
-        except QueryFailed:
+        except QueryFailed as error:
+            if not self.lacks_a_path(error):
+                raise
             return False
         return True
 
@@ -212,13 +218,15 @@ class Session:
         try:
             yield self._set_paths()
         finally:
-            with suppress(DatabaseUnreachable):
-                self.run(_NO_PATH, doing="setting the search path")
+            with suppress(DatabaseUnreachable, QueryFailed):
+                self._rows(_NO_PATH, (), "setting the search path")
 
     def _set_paths(self) -> Iterator[None]:
         for path in _OTHER_PATHS:
-            self.run(path, doing="setting the search path")
-            yield
+            # In a damaged catalog not even this may be found.
+            with suppress(QueryFailed):
+                self._rows(path, (), "setting the search path")
+                yield
 
     def printed(
         self, query: str | sql.Composable, *, doing: str
@@ -418,6 +426,7 @@ def connect(
         DatabaseUnreachable: no connection. The driver's message is dropped: it holds the address,
             the user and sometimes more.
     """
+    began = time.monotonic()
     try:
         connection = psycopg2.connect(
             host=server.host,
@@ -435,8 +444,8 @@ def connect(
             client_encoding="UTF8",
             options=at_login(statement_seconds, LOCK_SECONDS),
         )
-    except psycopg2.Error:
-        raise DatabaseUnreachable(f"no connection to the database {database}") from None
+    except psycopg2.Error as error:
+        raise _no_connection(error, database, time.monotonic() - began) from None
     try:
         connection.autocommit = True
         first = preparation(purpose, connection.server_version, read_only=read_only)
@@ -448,10 +457,29 @@ def connect(
             sql.SQL("{}{}").format(first, prepare),
             has_no_path=purpose is Purpose.READING,
         )
-        session.prepare()
+        try:
+            session.prepare()
+        except DatabaseUnreachable as error:
+            # Not over what it is opened for.
+            raise DatabaseUnreachable(str(error)) from None
         yield session
     finally:
         connection.close()
+
+
+_IN_A_FUNCTION = "CONTEXT:"
+"""How libpq begins the context of a server's error (``PQsetErrorContextVisibility``). The error of
+a login has one where a function raised it; no SQLSTATE of a login comes through the driver."""
+
+
+def _no_connection(error: psycopg2.Error, database: str, seconds: float) -> DatabaseUnreachable:
+    told = f"no connection to the database {database}"
+    if seconds >= CONNECT_SECONDS - 1:
+        return DatabaseUnreachable(f"{told} within {CONNECT_SECONDS} seconds", at_login=True)
+    if _IN_A_FUNCTION in str(error):
+        why = "a function that runs at login raised an error"
+        return DatabaseUnreachable(f"{told}: {why}", at_login=True)
+    return DatabaseUnreachable(told)
 
 
 def _in_our_words(error: psycopg2.Error, doing: str, connection: Any) -> TimeMachineError:

@@ -6,6 +6,8 @@ from psycopg2 import sql
 
 from lambdas.domain.session_settings import AT_LOGIN, PRINTED, Purpose, given_back, pinned
 
+# The driver sets it when it connects; no value of ours is made a date of Python's.
+_DATES = sql.SQL("RESET DateStyle; ")
 # A database may have its sessions begin as another role than the one that has logged in.
 _OURSELVES = sql.SQL("SET SESSION AUTHORIZATION DEFAULT; SET ROLE NONE; ")
 
@@ -31,7 +33,7 @@ def preparation(purpose: Purpose, server_version: int, *, read_only: bool) -> sq
         "default_transaction_read_only": "on" if read_only else "off",
     }
     who = sql.SQL("") if purpose is Purpose.LOADING else _OURSELVES
-    return sql.SQL("{}{}").format(_set(settings.items()), who)
+    return sql.SQL("{}{}{}").format(_DATES, _set(settings.items()), who)
 
 
 def for_asking(server_version: int) -> sql.Composable:

@@ -10,8 +10,9 @@ from typing import Any
 
 from psycopg2 import errorcodes
 
-from lambdas.adapters.postgres import MAINTENANCE_DATABASE
+from lambdas.adapters.postgres import CONNECT_SECONDS, MAINTENANCE_DATABASE, Session
 from lambdas.checks.shape import Bench, Check, Survey, failed
+from lambdas.domain.session_settings import READ
 from lambdas.domain.units import Claim, Measurement, Status, Unit
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 
@@ -21,6 +22,15 @@ ATTEMPTS = 3
 PAUSE_SECONDS = 1
 
 ADVICE = "connect to it on the source; if it is there and answers, take another snapshot"
+
+SETTINGS = "settings"
+"""What a reading of the source calls that which :func:`unsafe_settings` tells."""
+
+LOGIN_TRIGGER = (
+    "the database has a login trigger, which may have refused the login or kept it waiting beyond"
+    f" {CONNECT_SECONDS} seconds: look for it in pg_event_trigger and in the server's log, and have"
+    " it let this login in"
+)
 
 _IN_RECOVERY = "SELECT pg_catalog.pg_is_in_recovery()"
 
@@ -45,6 +55,12 @@ _TEMPLATE = """
 SELECT datallowconn AND datconnlimit <> -2
   FROM pg_catalog.pg_database WHERE datname = %s
 """
+_SETTINGS = "SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY (%s) ORDER BY name"
+# Login triggers came with PostgreSQL 17.
+_HAS_LOGIN_TRIGGER = """
+SELECT coalesce((to_jsonb(d) ->> 'dathasloginevt')::bool, false)
+  FROM pg_catalog.pg_database d WHERE d.datname = %s
+"""
 # A superuser's connections are counted, and never refused.
 _LIMITS = """
 SELECT has_database_privilege(d.oid, 'CONNECT'), d.datconnlimit,
@@ -53,6 +69,24 @@ SELECT has_database_privilege(d.oid, 'CONNECT'), d.datconnlimit,
   FROM pg_catalog.pg_database d
  WHERE d.datname = %s
 """
+
+
+def unsafe_settings(session: Session) -> list[str]:
+    """What is not as it must be for a reading to count, and not ours to change."""
+    doing = f"reading the settings of {session.database}"
+    return [
+        f"{name} is {value} in our sessions: {READ[name].effect}, so what is read proves nothing;"
+        f" ALTER DATABASE or ALTER ROLE … RESET {name} on the source, wherever it is set"
+        for name, value in session.rows(_SETTINGS, [sorted(READ)], doing=doing)
+        if value != READ[name].safe
+    ]
+
+
+def why_no_connection(session: Session, database: str) -> str:
+    """What may keep us out of a database, as another one of its server shows it; or nothing."""
+    doing = f"looking for login triggers of {database}"
+    found = session.rows(_HAS_LOGIN_TRIGGER, [database], doing=doing)
+    return LOGIN_TRIGGER if found and found[0][0] else ""
 
 
 def plan(survey: Survey) -> Iterator[Unit]:
@@ -72,6 +106,10 @@ def plan(survey: Survey) -> Iterator[Unit]:
                 "closed": database.closed,
                 "damaged": database.damaged,
                 "refused": _refused(before, database.name) or _refused(after, database.name),
+                "unsafe": [
+                    f"on the source, {told}"
+                    for told in before.get(database.name, {}).get("read", {}).get(SETTINGS, ())
+                ],
             },
         )
     yield Unit(f"{NAME}/{TEMPLATE}", NAME, TEMPLATE, "", claim=Claim.PROVEN)
@@ -97,12 +135,13 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             with bench.session(unit.database) as session:
                 session.row("SELECT count(*) FROM pg_catalog.pg_class", doing="reading pg_class")
                 (standby,) = session.row(_IN_RECOVERY, doing="asking whether it is a standby")
+                unsafe = unsafe_settings(session)
         except DatabaseUnreachable as error:
             last = error
         except QueryFailed as error:
             return failed(unit, error)
         else:
-            return _reached(unit, standby=standby)
+            return _reached(unit, unsafe, standby=standby)
     return _unreached(unit, bench, last)
 
 
@@ -158,11 +197,13 @@ def _like(unit: Unit, found: Sequence[int], wanted: Sequence[int]) -> Measuremen
     return Measurement(unit.id, Status.WRONG if findings else Status.OK, findings=findings)
 
 
-def _reached(unit: Unit, *, standby: bool) -> Measurement:
+def _reached(unit: Unit, unsafe: Sequence[str], *, standby: bool) -> Measurement:
     if standby and unit.database == MAINTENANCE_DATABASE:
         return Measurement(unit.id, Status.UNMEASURED, notes=(STANDBY,))
     if unit.detail.get("closed"):
         return Measurement(unit.id, Status.UNMEASURED, notes=(unit.detail["closed"],))
+    if told := (*unsafe, *unit.detail["unsafe"]):
+        return Measurement(unit.id, Status.UNMEASURED, notes=told)
     return Measurement(unit.id, Status.OK)
 
 
@@ -175,6 +216,7 @@ def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurem
             allowed, limit, taken = session.row(
                 _LIMITS, [unit.database], doing="looking up the database"
             )
+            trigger = why_no_connection(session, unit.database)
     except (DatabaseUnreachable, QueryFailed, IndexError):
         return failed(unit, error)
     why = ""
@@ -184,6 +226,8 @@ def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurem
         why = f"no connection; the database's connection limit is {limit:,}"
     elif unit.detail.get("refused"):
         why = "no connection, and the source refused the reader too"
+    if trigger and error.at_login:
+        why = f"{error}; {trigger}"
     if why:
         return Measurement(unit.id, Status.UNMEASURED, notes=(why,))
     told = "can't be connected to, though the server takes the same login elsewhere"

@@ -68,7 +68,7 @@ _YOUNGER = sql.SQL(
 _ONE_READ_AFTER_THE_OTHER = "SET effective_io_concurrency = 0"
 
 # A scan of its own for each bucket: to sort the rows into buckets costs more than to hash them.
-# A table may be called like an alias, and would hide it: these are names that nobody gives to one.
+# A table may be called like an alias, and would hide it; so it has an alias itself.
 _BY_BUCKET = sql.SQL("""
 SELECT "tm bucket".number - 1, "tm sums".rows, "tm sums".standing, "tm sums".content,
        "tm sums".beyond
@@ -76,7 +76,7 @@ SELECT "tm bucket".number - 1, "tm sums".rows, "tm sums".standing, "tm sums".con
        LATERAL (SELECT count(*), count("tm row".hash), sum("tm row".hash),
                        {beyond}
                   FROM (SELECT CASE WHEN NOT {younger} THEN {row} END AS hash{version}
-                          FROM ONLY {relation}
+                          FROM ONLY {relation} AS "tm table"
                          WHERE ctid >= "tm bucket".low AND ctid < "tm bucket".high
                         OFFSET 0) AS "tm row") AS "tm sums" (rows, standing, content, beyond)
 """)

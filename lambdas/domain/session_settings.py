@@ -53,11 +53,8 @@ _VERIFYING = frozenset({Purpose.READING, Purpose.ASKING})
 AT_LOGIN: dict[str, str] = {
     # A missing library refuses the login, and one that is there may change any answer.
     "local_preload_libraries": "",
-    # Catalogs read without their indexes: minutes for a question of milliseconds.
-    "ignore_system_indexes": "off",
-    # Seconds of sleep, which the driver's connect time-out takes for a server that is gone.
-    "post_auth_delay": "0",
-    # The wait for the next statement, before the session could be prepared.
+    # How the driver quotes a text is settled when it connects (libpq, "PQescapeStringConn").
+    "standard_conforming_strings": "on",
     "idle_in_transaction_session_timeout": "60000",
 }
 """In the start-up packet, all of them known since PostgreSQL 14 and before.
@@ -93,7 +90,6 @@ PINNED = (
     Group(
         "changes how a statement's literals are read, ours and those in functions",
         {
-            "standard_conforming_strings": "on",
             "backslash_quote": "safe_encoding",
             "array_nulls": "on",
         },
@@ -103,8 +99,6 @@ PINNED = (
         {"transform_null_equals": "off", "gin_fuzzy_search_limit": "0"},
         _VERIFYING,
     ),
-    # An output that psycopg2 reads as something else; the order of day and month is left.
-    Group("changes how the driver reads a date", {"DateStyle": "ISO"}),
     Group("floods the session with messages that nobody reads", {"client_min_messages": "error"}),
     Group(
         "hides rows without a word; off turns that into an error",
@@ -242,6 +236,10 @@ LEFT: dict[str, str] = {
         "default_text_search_config timezone_abbreviations default_table_access_method "
         "default_tablespace default_toast_compression temp_tablespaces synchronous_commit"
     ),
+    "of a session's start, so that no database and no role may carry it": (
+        "ignore_system_indexes post_auth_delay log_connections log_disconnections "
+        "jit_debugging_support jit_profiling_support"
+    ),
     "set for each session by the start-up packet": (
         "statement_timeout lock_timeout application_name client_encoding"
     ),
@@ -262,8 +260,8 @@ LEFT: dict[str, str] = {
         "enable_parallel_append enable_parallel_hash max_parallel_maintenance_workers "
         "max_parallel_workers min_parallel_index_scan_size min_parallel_table_scan_size "
         "parallel_leader_participation parallel_setup_cost parallel_tuple_cost jit_above_cost "
-        "jit_debugging_support jit_dump_bitcode jit_expressions jit_inline_above_cost "
-        "jit_optimize_above_cost jit_profiling_support jit_tuple_deforming"
+        "jit_dump_bitcode jit_expressions jit_inline_above_cost "
+        "jit_optimize_above_cost jit_tuple_deforming"
     ),
     "of plans with twelve tables and more, or with recursion: none of ours depends on it": (
         "geqo_effort geqo_generations geqo_pool_size geqo_seed geqo_selection_bias "
@@ -284,8 +282,8 @@ LEFT: dict[str, str] = {
     ),
     "of the server's log and its statistics, or of the network of a client that is there": (
         "backtrace_functions compute_query_id debug_pretty_print debug_print_parse "
-        "debug_print_plan debug_print_rewritten escape_string_warning lc_messages log_connections "
-        "log_disconnections log_duration log_error_verbosity log_executor_stats log_lock_failures "
+        "debug_print_plan debug_print_rewritten escape_string_warning lc_messages "
+        "log_duration log_error_verbosity log_executor_stats log_lock_failures "
         "log_lock_waits log_min_duration_sample log_min_duration_statement "
         "log_min_error_statement log_min_messages log_parameter_max_length "
         "log_parameter_max_length_on_error log_parser_stats log_planner_stats "

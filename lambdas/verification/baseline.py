@@ -20,7 +20,7 @@ from lambdas.errors import DatabaseUnreachable, QueryFailed
 from lambdas.verification.durable import NOT_DURABLE, wait_until_durable
 from lambdas.verification.lender import Connect
 from lambdas.verification.source_reading import IDENTITY, gap_since
-from lambdas.verification.survey import list_databases
+from lambdas.verification.survey import list_databases, why_closed
 
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _TRANSACTIONS = """
@@ -119,7 +119,9 @@ def _identify(connect: Connect, name: str) -> dict[str, Any]:
     try:
         with connect(name) as session:
             number, version = session.row(IDENTITY, doing="looking it up")
-    except (DatabaseUnreachable, QueryFailed) as error:
+    except DatabaseUnreachable as error:
+        return {"closed": f"the source could not be read: {why_closed(connect, name, error)}"}
+    except QueryFailed as error:
         return {"closed": f"the source could not be read: {error}"}
     return {"oid": number, "version": version, "closed": ""}
 

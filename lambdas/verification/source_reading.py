@@ -8,7 +8,15 @@ from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.budget import SecondsLeft
-from lambdas.checks import catalog, collations, extensions, sequence_states, sequences, standing
+from lambdas.checks import (
+    catalog,
+    collations,
+    databases,
+    extensions,
+    sequence_states,
+    sequences,
+    standing,
+)
 from lambdas.checks.shape import Relation
 from lambdas.domain import readings
 from lambdas.domain.catalog import YOUNG_WINDOW
@@ -51,6 +59,7 @@ SELECT current_setting('block_size')::int,
        coalesce(pg_catalog.pg_relation_size(%s::oid), 0) / current_setting('block_size')::int
 """
 _OF_A_DATABASE: dict[str, Callable[[Session], Any]] = {
+    databases.SETTINGS: databases.unsafe_settings,
     collations.NAME: collations.read,
     extensions.NAME: extensions.read,
     sequences.NAME: sequence_states.read,

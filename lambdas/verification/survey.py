@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
-from lambdas.checks import CHECKS, standing
+from lambdas.checks import CHECKS, databases, standing
 from lambdas.checks.shape import Look, Seen, SurveyedDatabase, is_damage
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 from lambdas.verification.access import grant_reading
@@ -47,8 +47,8 @@ def survey_copy(connect: Connect) -> tuple[list[SurveyedDatabase], int]:
         (block_bytes,) = session.row(
             "SELECT current_setting('block_size')::int", doing="reading the block size"
         )
-        databases = list_databases(session)
-    return [_look_into(connect, database) for database in databases], block_bytes
+        listed = list_databases(session)
+    return [_look_into(connect, database) for database in listed], block_bytes
 
 
 def _look_into(connect: Connect, database: SurveyedDatabase) -> SurveyedDatabase:
@@ -59,7 +59,7 @@ def _look_into(connect: Connect, database: SurveyedDatabase) -> SurveyedDatabase
             grant_reading(session)
             relations = standing.relations(session)
     except DatabaseUnreachable as error:
-        return replace(database, closed=str(error))
+        return replace(database, closed=why_closed(connect, database.name, error))
     except QueryFailed as error:
         return replace(database, closed=str(error), damaged=is_damage(error))
     except NONSENSE as error:
@@ -70,6 +70,18 @@ def _look_into(connect: Connect, database: SurveyedDatabase) -> SurveyedDatabase
             if check.look is not None:
                 seen[check.name] = _seen(lender.lending("looks"), database.name, check.look)
     return replace(database, relations=relations, seen=seen)
+
+
+def why_closed(connect: Connect, database: str, error: DatabaseUnreachable) -> str:
+    """Why there is no connection to a database, with what its server shows of it elsewhere."""
+    if not error.at_login:
+        return str(error)
+    try:
+        with connect(MAINTENANCE_DATABASE) as session:
+            why = databases.why_no_connection(session, database)
+    except (DatabaseUnreachable, QueryFailed):
+        return str(error)
+    return f"{error}; {why}" if why else str(error)
 
 
 def _tools(connect: Connect, database: str) -> dict[str, Seen]:

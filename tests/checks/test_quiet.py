@@ -202,36 +202,6 @@ def test_a_used_up_connection_limit_of_a_database_is_no_damage(
     assert any(database in text and "connection limit" in text for text in judgement.reasons)
 
 
-@pytest.mark.parametrize("kind", ["exact", "none"])
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param("INSERT INTO public.logins VALUES (now());", id="writes"),
-        pytest.param("RAISE EXCEPTION 'not you';", id="refuses"),
-    ],
-)
-def test_a_login_trigger_that_refuses_us_is_no_damage(
-    source: Source, database: str, kind: str, body: str
-) -> None:
-    """One that writes refuses read-only sessions; one that refuses refused the reader too."""
-    if source.server.binaries.major < LOGIN_TRIGGERS:
-        pytest.skip("no login triggers")
-    if (kind, body[:5]) == ("none", "RAISE"):
-        pytest.skip("without a baseline nobody knows that the source refuses too")
-    source.run(
-        database,
-        "CREATE TABLE logins (at timestamptz)",
-        "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER"
-        f" AS $$BEGIN IF session_user <> 'rdsadmin' THEN {body} END IF; END$$",
-        "CREATE EVENT TRIGGER note ON login EXECUTE FUNCTION note()",
-    )
-
-    judgement = sandwich(source, kind)
-
-    assert judgement.verdict is Verdict.INCONCLUSIVE, judgement.reasons
-    assert any(database in text for text in judgement.reasons)
-
-
 def test_a_table_whose_row_security_nobody_escapes_is_not_measured(
     source: Source, owner: str, database: str
 ) -> None:
