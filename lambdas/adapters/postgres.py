@@ -16,6 +16,7 @@ from psycopg2 import errorcodes, extensions, sql
 
 from lambdas.adapters.secrets import Credentials
 from lambdas.errors import DatabaseUnreachable, QueryFailed, RowRefused, TimeMachineError
+from lambdas.remedies import NO_ENTRY, SESSION_ROLE, WAS_LOST, remedy_of
 
 MAINTENANCE_DATABASE = "postgres"
 CONNECT_SECONDS = 10
@@ -239,7 +240,7 @@ class Session:
             if watch.has_cut:
                 told = f"{doing}: no answer, not even to the time-out; the connection was cut"
                 raise DatabaseUnreachable(told, lost=True) from None
-            raise _in_our_words(error, doing) from None
+            raise _in_our_words(error, doing, self._connection.info.user) from None
 
 
 class _Watch:
@@ -307,7 +308,7 @@ def connect(
             ),
         )
     except psycopg2.Error:
-        raise DatabaseUnreachable(f"no connection to the database {database}") from None
+        raise DatabaseUnreachable(f"no connection to the database {database}; {NO_ENTRY}") from None
     try:
         connection.autocommit = True
         session = Session(connection, database, statement_seconds, remaining, prepare)
@@ -317,11 +318,11 @@ def connect(
         connection.close()
 
 
-def _in_our_words(error: psycopg2.Error, doing: str) -> TimeMachineError:
+def _in_our_words(error: psycopg2.Error, doing: str, role: str = SESSION_ROLE) -> TimeMachineError:
     code = error.pgcode
     if code is None or code.startswith("08") or code in _LOST_CONNECTION:
-        return DatabaseUnreachable(f"{doing}: the connection was lost", lost=True)
-    return QueryFailed(code, _condition(code), doing)
+        return DatabaseUnreachable(f"{doing}: the connection was lost; {WAS_LOST}", lost=True)
+    return QueryFailed(code, _condition(code), doing, remedy_of(code, role))
 
 
 _PLACE = r"^COPY {}, line (\d+)(?:, column (.*?))?(?:: \"|: null input|$)"

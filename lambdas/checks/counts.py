@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from lambdas.adapters.postgres import Session
 from lambdas.checks import large_objects
 from lambdas.checks.hidden_rows import see_all_rows
+from lambdas.checks.refusals import explaining
 from lambdas.checks.shape import Bench, Check, Relation, Survey, SurveyedDatabase
 from lambdas.checks.standing import (
     BEYOND,
@@ -77,7 +78,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     """Count on the copy, and hold each bucket against the source's two readings."""
     first, last = unit.detail["blocks"]
     relation = Relation(**unit.detail["relation"])
-    with bench.session(unit.database) as session:
+    with bench.session(unit.database) as session, explaining(session, relation):
         see_all_rows(session, relation)
         if not unit.bounds:
             measured = count_all(session, relation, (first, last))

@@ -9,6 +9,7 @@ from typing import Any
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.budget import SecondsLeft
 from lambdas.checks import catalog, collations, sequence_states, sequences, standing
+from lambdas.checks.refusals import explaining
 from lambdas.checks.shape import Relation
 from lambdas.domain import readings
 from lambdas.domain.catalog import YOUNG_WINDOW
@@ -240,7 +241,7 @@ def _read_range(
         return {"absent": why}
     pieces = []
     try:
-        for blocks, size_bytes in _chunks(session, unit, pace):
+        for blocks, size_bytes in _chunks(session, relation, unit, pace):
             left = seconds_left()
             if left < 1:
                 return {"unread": "out of time"}
@@ -258,11 +259,12 @@ def _read_range(
 
 
 def _chunks(
-    session: Session, unit: SourceUnit, pace: Pace
+    session: Session, relation: Relation, unit: SourceUnit, pace: Pace
 ) -> Iterator[tuple[tuple[int, int | None], int]]:
     """The stretches of a unit that a statement reads each, with their bytes; the last is open."""
-    doing = f"looking at the size of relation {unit.relation}"
-    block_bytes, blocks = session.row(_BLOCKS, [unit.relation], doing=doing)
+    doing = f"looking at the size of {relation.name}"
+    with explaining(session, relation):
+        block_bytes, blocks = session.row(_BLOCKS, [unit.relation], doing=doing)
     each = readings.chunk_blocks(pace.bytes_per_second, block_bytes)
     first, last = unit.blocks
     end = blocks if last is None else last
