@@ -116,3 +116,51 @@ def remedy_of(sqlstate: str, role: str = SESSION_ROLE) -> str:
     """
     found = _BY_CODE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2], OTHERWISE)
     return found.replace("{role}", role)
+
+
+OF_WORDS = {
+    "InvalidSettings": "deploy again; do not edit a function's variables by hand",
+    "Throttled": "drill again later, or move the schedule away from other tools",
+    "ServiceUnavailable": "drill again; see the AWS Health Dashboard and the VPC's endpoints",
+    "ResourceBusy": (
+        "see whether it is being modified, backed up or upgraded at that time, and move the"
+        " schedule; else drill again"
+    ),
+    "QuotaExceeded": (
+        "delete what is not needed (runbook: SnapshotsMany), or have the quota raised in Service"
+        " Quotas, drill again"
+    ),
+    "InsufficientCapacity": (
+        "set copy_instance_class to another class, or allow more zones, drill again"
+    ),
+    "AccessDenied": (
+        "compare the role with docs/security.md; see whether a policy of the organisation, of the"
+        " KMS key or of the secret forbids it"
+    ),
+    "NotFound": "see in CloudTrail who deleted it during the drill, drill again",
+    "NameTaken": "rename or delete the stranger's resource, or deploy with another prefix",
+    "NotOurs": (
+        "see whether somebody has edited its tags; a copy then has to be deleted by hand (runbook:"
+        " CleanupFailed)"
+    ),
+    "RequestRefused": "look the code up in the RDS API reference; runbook: INCONCLUSIVE",
+    "EvidenceMissing": "see whether a lifecycle rule or a person deletes from the evidence bucket",
+    "InternalFault": "open an issue with the line, the drill's id and the version deployed",
+    "States.Timeout": "a function did not answer in time: see its log, drill again",
+    "States.DataLimitExceeded": "more than 256 KiB between two states: open an issue, drill less",
+    "Sandbox.Timedout": "the function was ended, out of time: see its log, drill again",
+    "Lambda.Unknown": "the function was ended, mostly out of memory: see its log, drill again",
+    "failed": "its events in the console of RDS say why; mend that, drill again",
+    "overdue": "raise deadline_minutes (of a deletion: the setting teardown_minutes), drill again",
+}
+"""By the name of an error that ends a drill: what to do. The others tell it themselves."""
+
+_OF_OTHER_WORDS = "see the execution and the function's log for the cause; drill again"
+TELL_IT_THEMSELVES = frozenset(
+    {"DatabaseUnreachable", "DatabaseBusy", "QueryFailed", "RowRefused", "InvalidRequest"}
+)
+
+
+def remedy_of_word(error: str) -> str:
+    """What to do about an error by its name; empty for those whose message says it."""
+    return "" if error in TELL_IT_THEMSELVES else OF_WORDS.get(error, _OF_OTHER_WORDS)

@@ -31,6 +31,10 @@ CLOSING_SECONDS = 40
 LOSSES = 2
 """Connections that may be lost in a batch, until the rest of it is left alone."""
 
+OUT_OF_TIME = (
+    "out of time: the source gave too little to a connection, or the deadline came; more"
+    " baseline_connections, a longer deadline_minutes, or the baseline catalog"
+)
 ANEW = "the database was made anew on the source"
 GAP = "too many transactions ran between the two readings"
 
@@ -193,7 +197,7 @@ def _read_group(
         if number != unit.number:
             yield {"closed": ANEW} if not unit.relation else {"absent": ANEW}
         elif seconds_left() < 1:
-            yield _unread(unit, "out of time")
+            yield _unread(unit, OUT_OF_TIME)
         elif not unit.relation:
             yield _read_catalog(session, seconds_left)
         else:
@@ -244,7 +248,7 @@ def _read_range(
         for blocks, size_bytes in _chunks(session, relation, unit, pace):
             left = seconds_left()
             if left < 1:
-                return {"unread": "out of time"}
+                return {"unread": OUT_OF_TIME}
             limit_seconds = min(left, MOST_STATEMENT_SECONDS)
             if limit_seconds != session.statement_seconds:
                 session.limit_statements(limit_seconds)
