@@ -8,6 +8,11 @@ from lambdas.domain.drill import Drill
 
 RESERVE_SECONDS = 30
 
+OUT_OF_TIME = (
+    "out of time; give the drill more (input deadline_minutes), or the copy a larger class"
+    " (restore.instance_class)"
+)
+
 SecondsLeft = Callable[[], float]
 """Asks how many seconds are left for some work; negative when it should have ended."""
 

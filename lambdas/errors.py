@@ -5,6 +5,8 @@ inheritance, so each class here is a word that ``statemachine/*.asl.json`` may u
 resources, fields and remedies; they never hold a secret, a connection string or a row's value.
 """
 
+from lambdas.remedies import remedy_of
+
 
 class TimeMachineError(Exception):
     """Base of everything that the functions raise on purpose."""
@@ -82,7 +84,7 @@ class DatabaseBusy(TimeMachineError):
 
 
 class QueryFailed(TimeMachineError):
-    """PostgreSQL refused a statement. Holds the SQLSTATE, never the server's message.
+    """PostgreSQL refused a statement. Holds the SQLSTATE and the remedy, not the server's text.
 
     The message of the server may quote a row's value (``invalid input syntax … "value"``,
     ``Key (email)=(…)``), so only the code and its published name are kept.
@@ -92,8 +94,12 @@ class QueryFailed(TimeMachineError):
         self.sqlstate = sqlstate
         self.condition = condition
         self.doing = doing
-        told = f"{doing}: PostgreSQL answered {sqlstate} ({condition})"
-        super().__init__(f"{told}; {remedy}" if remedy else told)
+        self.told = f"{doing}: PostgreSQL answered {sqlstate} ({condition})"
+        super().__init__(f"{self.told}; {remedy or remedy_of(sqlstate)}")
+
+    def with_remedy(self, remedy: str) -> "QueryFailed":
+        """The same with what helps where more is known of the case than its SQLSTATE."""
+        return QueryFailed(self.sqlstate, self.condition, self.doing, remedy)
 
 
 class NotExchanged(QueryFailed):

@@ -1,7 +1,7 @@
 """Every AWS call that the functions make: noted, and refused where a script or a role says so."""
 
-import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -80,7 +80,10 @@ class Ledger:
         return list(dict.fromkeys(call.operation for call in self.calls))
 
 
-_inside = threading.local()
+_state: ContextVar[str] = ContextVar("_state", default="")
+_role_arn: ContextVar[str] = ContextVar("_role_arn", default="")
+_parameters: ContextVar[dict[str, Any]] = ContextVar("_parameters")
+"""Of the thread, and of those that a function starts with its own context."""
 _ledger: list[Ledger] = []
 
 
@@ -92,7 +95,8 @@ def note_calls(ledger: Ledger) -> Callable[[], None]:
 
 def enter_function(state: str, role_arn: str = "") -> None:
     """Calls on this thread come from the function of ``state``; empty when it has ended."""
-    _inside.state, _inside.role_arn = state, role_arn
+    _state.set(state)
+    _role_arn.set(role_arn)
 
 
 def denial(call: Call) -> str:
@@ -101,11 +105,11 @@ def denial(call: Call) -> str:
     if deny is None:
         return ""
     # What it looks up to decide is no call of the function.
-    state, _inside.state = getattr(_inside, "state", ""), ""
+    outside = _state.set("")
     try:
         return deny(call)
     finally:
-        _inside.state = state
+        _state.reset(outside)
 
 
 def denied_as(service: str) -> str:
@@ -119,14 +123,14 @@ def act_as(client: Any, role_arn: str) -> None:
 
 
 def _before_parameter_build(params: dict[str, Any], **_: Any) -> None:
-    _inside.parameters = dict(params)
+    _parameters.set(dict(params))
 
 
 def _before_call(model: OperationModel, **_: Any) -> Any:
-    state = getattr(_inside, "state", "")
+    state = _state.get()
     if not state or not _ledger:
         return None
-    call = Call(state, _operation(model), _inside.parameters, _inside.role_arn)
+    call = Call(state, _operation(model), _parameters.get(), _role_arn.get())
     ledger = _ledger[-1]
     ledger.calls.append(call)
     for fault in ledger.faults:
@@ -136,7 +140,7 @@ def _before_call(model: OperationModel, **_: Any) -> Any:
 
 
 def _before_call_of_machine(role_arn: str, model: OperationModel, **_: Any) -> Any:
-    return _denied(Call("", _operation(model), _inside.parameters, role_arn))
+    return _denied(Call("", _operation(model), _parameters.get(), role_arn))
 
 
 def _denied(call: Call) -> Any:

@@ -6,6 +6,7 @@ Exit status: 0 PASSED, 1 FAILED, 2 INCONCLUSIVE or unusable options, 130 interru
 import argparse
 import contextlib
 import json
+import os
 import shutil
 import sys
 import time
@@ -24,7 +25,7 @@ from lambdas.settings import from_environment
 from local import interruption
 from local.cloud import SOURCE, STATE_MACHINES, Cloud, Ending, deployment, embedded_cloud
 from local.damage import DAMAGES, Damage, NothingToDamage
-from local.postgres import PostgresFailed
+from local.postgres import ADMIN, PostgresFailed
 from local.view import LiveView, Steps, show_report
 from local.workload import writing
 
@@ -180,7 +181,14 @@ def _keep(cloud: Cloud, evidence: dict[str, bytes], folder: Path, log: Path) -> 
 
 
 def _load(cloud: Cloud, file: Path, console: Console) -> None:
-    loaded = cloud.load(file, SOURCE, DATABASE)
+    try:
+        loaded = cloud.load(file, SOURCE, DATABASE)
+    except psycopg2.Error as error:
+        why = f"PostgreSQL answered {error.pgcode}" if error.pgcode else "no connection"
+        raise Unusable(
+            f"SQL: {file.name} leaves a server that its own administrator can't use: {why};"
+            f" leave out what changes the role {ADMIN}, or what every session is bound to"
+        ) from error
     shown = shortened(loaded.complaints, COMPLAINTS_SHOWN)
     told = f"{len(loaded.complaints)} statements of {file.name} were refused: {'; '.join(shown)}"
     if loaded.empty and loaded.complaints:
@@ -235,6 +243,10 @@ def _file(option: str, name: str) -> Path | None:
     path = Path(name)
     if not path.is_file():
         raise Unusable(f"{option}: there is no file {name}")
+    if not os.access(path, os.R_OK):
+        raise Unusable(f"{option}: {name} can't be read by this user; change its permissions")
+    if not path.stat().st_size:
+        raise Unusable(f"{option}: {name} is empty; give a file that holds something")
     return path
 
 

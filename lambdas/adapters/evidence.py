@@ -1,12 +1,20 @@
 """The evidence bucket: JSON documents by drill, written once and read back."""
 
 import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from lambdas.adapters.aws import client, errors_in_our_words
 from lambdas.errors import EvidenceMissing, NotFound
+
+AT_ONCE = 10
+"""A client is safe to share between threads (boto3, "Clients"), and keeps so many connections
+(botocore, ``max_pool_connections``: 10 by default)."""
 
 _EXISTS = ("PreconditionFailed", "412")
 
@@ -74,6 +82,31 @@ class Evidence:
                 return None
             return json.loads(answer["Body"].read())
 
+    def find_all(self, names: Iterable[str]) -> Iterator[Any]:
+        """The documents in the order of their names, None for one that nobody has written.
+
+        ``AT_ONCE`` are fetched at the same time, and no more than that wait for the caller.
+        """
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            coming: deque[Future[Any]] = deque()
+            for name in names:
+                # A thread begins with no context; what the caller's says holds for it as well.
+                coming.append(pool.submit(copy_context().run, self.find, name))
+                if len(coming) == AT_ONCE:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+
+    def read_all(self, names: Iterable[str]) -> Iterator[Any]:
+        """The same.
+
+        Raises:
+            EvidenceMissing: no earlier state wrote one of them.
+        """
+        listed = list(names)
+        for name, document in zip(listed, self.find_all(listed), strict=True):
+            yield self._written(name, document)
+
     def read(self, name: str) -> Any:
         """The document.
 
@@ -84,6 +117,12 @@ class Evidence:
             document = self.find(name)
         except NotFound:
             document = None
+        return self._written(name, document)
+
+    def _written(self, name: str, document: Any) -> Any:
         if document is None:
-            raise EvidenceMissing(f"{self.location(name)} was never written")
+            raise EvidenceMissing(
+                f"{self.location(name)} was never written: the function that should have was lost;"
+                " see its log, and drill again"
+            )
         return document

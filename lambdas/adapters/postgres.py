@@ -25,6 +25,7 @@ from lambdas.errors import (
     RowRefused,
     TimeMachineError,
 )
+from lambdas.remedies import NO_ENTRY, WAS_LOST, remedy_of
 
 MAINTENANCE_DATABASE = "postgres"
 CONNECT_SECONDS = 10
@@ -475,11 +476,13 @@ a login has one where a function raised it; no SQLSTATE of a login comes through
 def _no_connection(error: psycopg2.Error, database: str, seconds: float) -> DatabaseUnreachable:
     told = f"no connection to the database {database}"
     if seconds >= CONNECT_SECONDS - 1:
-        return DatabaseUnreachable(f"{told} within {CONNECT_SECONDS} seconds", at_login=True)
+        return DatabaseUnreachable(
+            f"{told} within {CONNECT_SECONDS} seconds; {NO_ENTRY}", at_login=True
+        )
     if _IN_A_FUNCTION in str(error):
         why = "a function that runs at login raised an error"
         return DatabaseUnreachable(f"{told}: {why}", at_login=True)
-    return DatabaseUnreachable(told)
+    return DatabaseUnreachable(f"{told}; {NO_ENTRY}")
 
 
 def _in_our_words(error: psycopg2.Error, doing: str, connection: Any) -> TimeMachineError:
@@ -492,8 +495,8 @@ def _in_our_words(error: psycopg2.Error, doing: str, connection: Any) -> TimeMac
         remedy = "a statement has to be a query that is not empty, and no COPY"
         return NotExchanged(type(error).__name__, doing, remedy)
     if code is None or code.startswith("08") or code in _LOST_CONNECTION:
-        return DatabaseUnreachable(f"{doing}: the connection was lost", lost=True)
-    return QueryFailed(code, _condition(code), doing)
+        return DatabaseUnreachable(f"{doing}: the connection was lost; {WAS_LOST}", lost=True)
+    return QueryFailed(code, _condition(code), doing, remedy_of(code, connection.info.user))
 
 
 _PLACE = r"^COPY {}, line (\d+)(?:, column (.*?))?(?:: \"|: null input|$)"

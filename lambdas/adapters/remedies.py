@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from psycopg2 import errorcodes
 
-from lambdas.errors import DatabaseBusy, DatabaseUnreachable, QueryFailed
+from lambdas.errors import DatabaseBusy, QueryFailed
 
 _ONLY_FOR_NOW = {
     errorcodes.LOCK_NOT_AVAILABLE: (
@@ -37,8 +37,6 @@ _FOR_GOOD = {
     ),
 }
 
-_UNREACHABLE = "is it up, does its security group let us in, is a connection free?"
-
 
 @contextmanager
 def remedies_told() -> Iterator[None]:
@@ -46,16 +44,13 @@ def remedies_told() -> Iterator[None]:
 
     Raises:
         DatabaseBusy: for a QueryFailed that a later try may not meet.
-        QueryFailed, DatabaseUnreachable: with what helps.
+        QueryFailed: with what helps a load; lambdas/remedies.py has what helps otherwise.
     """
     try:
         yield
-    except DatabaseUnreachable as error:
-        raise DatabaseUnreachable(f"{error}; {_UNREACHABLE}") from None
     except QueryFailed as error:
         if error.sqlstate in _ONLY_FOR_NOW:
-            raise DatabaseBusy(f"{error}; {_ONLY_FOR_NOW[error.sqlstate]}") from None
+            raise DatabaseBusy(f"{error.told}; {_ONLY_FOR_NOW[error.sqlstate]}") from None
         if error.sqlstate in _FOR_GOOD:
-            remedy = _FOR_GOOD[error.sqlstate]
-            raise QueryFailed(error.sqlstate, error.condition, error.doing, remedy) from None
+            raise error.with_remedy(_FOR_GOOD[error.sqlstate]) from None
         raise

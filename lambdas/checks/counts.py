@@ -22,6 +22,7 @@ from lambdas.adapters.postgres import Session
 from lambdas.checks import large_objects
 from lambdas.checks.hidden_rows import see_all_rows
 from lambdas.checks.outcome import Outcome
+from lambdas.checks.refusals import explaining
 from lambdas.checks.shape import Bench, Check, Relation, Survey, SurveyedDatabase
 from lambdas.checks.standing import (
     BEYOND,
@@ -79,7 +80,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     first, last = unit.detail["blocks"]
     outcome = Outcome()
     relation = Relation(**unit.detail["relation"])
-    with bench.session(unit.database) as session:
+    with bench.session(unit.database) as session, explaining(session, relation):
         see_all_rows(session, relation)
         if not unit.bounds:
             outcome.measured.update(count_all(session, relation, (first, last)))

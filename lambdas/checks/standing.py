@@ -12,6 +12,7 @@ from psycopg2 import sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.fingerprint import row_hash
+from lambdas.checks.refusals import explained
 from lambdas.checks.shape import Relation
 from lambdas.checks.storage import ESTIMATE, SIZE, sized
 from lambdas.domain.catalog import TRANSACTION_CIRCLE, YOUNG_WINDOW
@@ -189,6 +190,9 @@ def held(session: Session, relation: Relation) -> Iterator[int]:
             parameters = [relation.oid, relation.schema, relation.table]
             found = session.looked_up(_FILE, parameters, doing=doing)
             yield int(found[0][0]) if found else 0
+        except QueryFailed as error:
+            session.run("ROLLBACK", doing=doing)
+            raise explained(session, relation, error) from None
         finally:
             session.run("ROLLBACK", doing=doing)
 

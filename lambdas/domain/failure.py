@@ -4,11 +4,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from lambdas.remedies import remedy_of_word
+
 _OURS = {"failed": "", "overdue": ""}
 
 
 def in_words(failure: Mapping[str, str] | None) -> str:
-    """The sentence of a caught error, or of a poll that ended badly; empty when there is none.
+    """The sentence of a caught error, or of a poll that ended badly, with what to do; else empty.
 
     Args:
         failure: ``state``, ``error`` (the error's name) and ``cause``: text, or the JSON document
@@ -19,7 +21,8 @@ def in_words(failure: Mapping[str, str] | None) -> str:
     message = _message(failure.get("cause", ""))
     error = _OURS.get(failure["error"], failure["error"])
     told = ": ".join(part for part in (error, message) if part)
-    return f"{failure['state']}: {told}"
+    remedy = remedy_of_word(failure["error"])
+    return "; ".join(part for part in (f"{failure['state']}: {told}", remedy) if part)
 
 
 def _message(cause: str) -> str:

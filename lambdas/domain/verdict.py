@@ -20,6 +20,16 @@ TEMPLATE = "template1"
 _HOLDERS = (ROWS_CHECK, DATABASES_CHECK)
 """The checks whose subjects hold what a user would miss."""
 
+NO_DATABASE = (
+    "no database was reached; see the results of the check databases, and whether the copy's server"
+    " is up, drill again"
+)
+NO_VERDICT = "no verdict was reached; see the log of JudgeDrill, drill again"
+NO_RESULT = (
+    "its batch gave no result: the function was lost, out of time or of memory; see the log of"
+    " VerifyBatch, drill again"
+)
+
 NAMES_SHOWN = 5
 REASONS_SHOWN = 20
 TEXTS_KEPT = 20
@@ -115,9 +125,9 @@ def judge(results: Sequence[Result], failure: str = "", *, rows_wanted: bool = F
     if failure:
         unknown.insert(0, failure)
     if not results and not failure:
-        unknown.append("nothing was measured")
+        unknown.append("nothing was measured; see the log of PlanVerification, drill again")
     if not failure and not any(_is_database_reached(result) for result in results):
-        unknown.append("no database was reached")
+        unknown.append(NO_DATABASE)
     if rows_wanted and not failure:
         unknown += _no_rows_compared(results)
     if not unknown and not any(_is_data(result) for result in results):
@@ -140,7 +150,7 @@ def conclude(
         cleanup: what became of the copy. A copy that is still there is a failed drill, loudly.
     """
     if judgement is None:
-        judgement = Judgement(Verdict.INCONCLUSIVE, (failure or "no verdict was reached",))
+        judgement = Judgement(Verdict.INCONCLUSIVE, (failure or NO_VERDICT,))
     if failure and judgement.verdict is Verdict.PASSED:
         reason = f"the copy was verified and could not be kept: {failure}"
         judgement = replace(judgement, verdict=Verdict.INCONCLUSIVE, reasons=(reason,))
@@ -190,7 +200,7 @@ def _result(group: Sequence[Unit], found: Sequence[Measurement | None]) -> Resul
     findings = [text for measurement in done for text in measurement.findings]
     notes = [text for measurement in done for text in measurement.notes]
     if len(done) < len(found):
-        notes.append("its batch gave no result")
+        notes.append(NO_RESULT)
     status = _worst(measurement.status for measurement in done)
     if len(done) < len(found) and status is not Status.WRONG:
         status = Status.UNMEASURED
@@ -283,7 +293,7 @@ def _warnings(result: Result) -> Iterator[str]:
 
 def _unknown(result: Result) -> Iterator[str]:
     if result.status is Status.UNMEASURED:
-        why = "; ".join(result.findings + result.notes) or "no result"
+        why = "; ".join(result.findings + result.notes) or NO_RESULT
         yield f"{result.title}: not measured ({result.check}): {why}"
 
 

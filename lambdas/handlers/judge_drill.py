@@ -33,7 +33,7 @@ def _judge(drill: Drill, evidence: Evidence, bucket: str, failure: str) -> Judge
         return Judgement(Verdict.PASSED, ())
     numbers = [item["number"] for item in evidence.find(documents.PLAN) or []]
     units = list(_units(evidence, numbers))
-    runs = [found for number in numbers if (found := evidence.find(documents.findings(number)))]
+    runs = [found for found in evidence.find_all(map(documents.findings, numbers)) if found]
     measurements = [measurement_from(each) for run in runs for each in run["measurements"]]
     judgement = judge(
         fold(units, measurements), failure, rows_wanted=drill.baseline == BASELINE_EXACT
@@ -68,5 +68,5 @@ def _with_history(
 
 
 def _units(evidence: Evidence, numbers: list[int]) -> Iterator[Unit]:
-    for number in numbers:
-        yield from map(unit_from, evidence.read(documents.batch(number)))
+    for units in evidence.read_all(map(documents.batch, numbers)):
+        yield from map(unit_from, units)

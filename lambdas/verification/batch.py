@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE
-from lambdas.budget import SecondsLeft
+from lambdas.budget import OUT_OF_TIME, SecondsLeft
 from lambdas.checks import CHECKS
 from lambdas.checks.shape import Bench, Check, Seen, Survey, SurveyedDatabase, failed
 from lambdas.domain.units import Measurement, Status, Unit
@@ -70,7 +70,7 @@ def measure_batch(
             if unit.exempt:
                 yield Measurement(unit.id, Status.EXEMPT)
             elif seconds_left() <= 0:
-                yield Measurement(unit.id, Status.UNMEASURED, notes=("out of time",))
+                yield Measurement(unit.id, Status.UNMEASURED, notes=(OUT_OF_TIME,))
             else:
                 yield _measure(unit, bench, lender, seconds_left)
 

@@ -17,6 +17,7 @@ from lambdas.checks import (
     sequences,
     standing,
 )
+from lambdas.checks.refusals import explaining
 from lambdas.checks.shape import Relation
 from lambdas.domain import readings
 from lambdas.domain.catalog import YOUNG_WINDOW
@@ -38,6 +39,10 @@ CLOSING_SECONDS = 40
 LOSSES = 2
 """Connections that may be lost in a batch, until the rest of it is left alone."""
 
+OUT_OF_TIME = (
+    "out of time: the source gave too little to a connection, or the deadline came; more"
+    " baseline_connections, a longer deadline_minutes, or the baseline catalog"
+)
 ANEW = "the database was made anew on the source"
 GAP = "too many transactions ran between the two readings"
 
@@ -202,7 +207,7 @@ def _read_group(
         if number != unit.number:
             yield {"closed": ANEW} if not unit.relation else {"absent": ANEW}
         elif seconds_left() < 1:
-            yield _unread(unit, "out of time")
+            yield _unread(unit, OUT_OF_TIME)
         elif not unit.relation:
             yield _read_catalog(session, seconds_left)
         else:
@@ -250,10 +255,10 @@ def _read_range(
         return {"absent": why}
     pieces = []
     try:
-        for blocks, size_bytes in _chunks(session, unit, pace):
+        for blocks, size_bytes in _chunks(session, relation, unit, pace):
             left = seconds_left()
             if left < 1:
-                return {"unread": "out of time"}
+                return {"unread": OUT_OF_TIME}
             limit_seconds = min(left, MOST_STATEMENT_SECONDS)
             if limit_seconds != session.statement_seconds:
                 session.limit_statements(limit_seconds)
@@ -268,11 +273,12 @@ def _read_range(
 
 
 def _chunks(
-    session: Session, unit: SourceUnit, pace: Pace
+    session: Session, relation: Relation, unit: SourceUnit, pace: Pace
 ) -> Iterator[tuple[tuple[int, int | None], int]]:
     """The stretches of a unit that a statement reads each, with their bytes; the last is open."""
-    doing = f"looking at the size of relation {unit.relation}"
-    block_bytes, blocks = session.row(_BLOCKS, [unit.relation], doing=doing)
+    doing = f"looking at the size of {relation.name}"
+    with explaining(session, relation):
+        block_bytes, blocks = session.row(_BLOCKS, [unit.relation], doing=doing)
     each = readings.chunk_blocks(pace.bytes_per_second, block_bytes)
     first, last = unit.blocks
     end = blocks if last is None else last

@@ -111,23 +111,107 @@ def test_an_unusable_option_says_what_would_be_right(folder: Path, tmp_path: Pat
     broken.write_text("{", encoding="utf-8")
     garbage = tmp_path / "garbage.sql"
     garbage.write_text("this is not SQL;", encoding="utf-8")
+    nothing = tmp_path / "nothing.sql"
+    nothing.write_text("-- a dump of an empty database\nSELECT 1;\n", encoding="utf-8")
+    (tmp_path / "empty.sql").touch()
     for options, said in (
         (["--damage", "fire"], "there is no fire; there are lost-table"),
         (["--sql", "not-there.sql"], "SQL: there is no file not-there.sql"),
         (["--input", str(broken)], "is not JSON"),
         (["--sql", str(garbage)], "SQL: nothing could be loaded"),
+        (["--sql", str(nothing)], "SQL: nothing.sql makes nothing"),
+        (["--sql", str(tmp_path / "empty.sql")], "empty.sql is empty; give a file"),
     ):
         done = drill(folder, *options)
         assert done.returncode == 2
         assert said in done.stdout.replace("\n", " ")
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr + done.stdout
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "faults"),
+    [
+        (
+            '{"db_instance_id": 7, "colour": 1, "mode": "snapshot", "baseline": "exact"}',
+            ["colour: ", "db_instance_id: ", "baseline: "],
+        ),
+        ('{"db_instance_id": "mine"}', ["db_instance_id: make drill has one instance only"]),
+        ("[]", ["the input must be a JSON object"]),
+        (
+            '{"db_instance_id": "shop-production", "restore": {"subnet_group": "default"},'
+            ' "recovery_point": {"snapshot_id": "mine"}, "tags": {"a": "b"}}',
+            ["tags: ", "restore.subnet_group: ", "recovery_point: make drill begins without"],
+        ),
+        (
+            '{"db_instance_id": "shop-production", "recovery_point": {"latest": "manual"}}',
+            ["recovery_point: make drill begins with no manual snapshot"],
+        ),
+    ],
+)
+def test_a_bad_input_is_told_one_fault_a_line_before_there_is_a_cloud(
+    folder: Path, tmp_path: Path, document: str, faults: list[str]
+) -> None:
+    file = tmp_path / "bad.json"
+    file.write_text(document, encoding="utf-8")
+    done = drill(folder, "--input", str(file))
+    assert done.returncode == 2
+    first, *told = done.stdout.splitlines()
+    assert first == f"INPUT: {file} can't be used:"
+    assert len(told) == len(faults)
+    for line, begin in zip(told, faults, strict=True):
+        assert line.startswith(f"- {begin}")
+    assert "the embedded cloud is up" not in done.stdout
+
+
+HARDENED = """
+CREATE TABLE t AS SELECT 1 AS id;
+ALTER ROLE ALL SET default_transaction_read_only = on;
+ALTER ROLE ALL SET statement_timeout = 1;
+ALTER ROLE ALL SET idle_session_timeout = 1;
+"""
+LOCKED_OUT = """
+CREATE TABLE t AS SELECT 1 AS id;
+ALTER ROLE rdsadmin NOLOGIN;
+"""
+
+
+@pytest.mark.parametrize(
+    ("statements", "status", "said"),
+    [
+        pytest.param(HARDENED, 0, "PASSED", marks=pytest.mark.thorough),
+        (LOCKED_OUT, 2, "SQL: mine.sql leaves a server that its own administrator can't use"),
+    ],
+)
+def test_what_sql_does_to_every_role_is_no_traceback(
+    folder: Path, tmp_path: Path, statements: str, status: int, said: str
+) -> None:
+    file = tmp_path / "mine.sql"
+    file.write_text(statements, encoding="utf-8")
+    done = drill(folder, "--sql", str(file))
+    reports_of(folder)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert said in done.stdout
+    assert "Traceback" not in done.stderr + done.stdout
 
 
 def test_the_damages_can_be_listed(folder: Path) -> None:
     done = drill(folder, "--damage", "list")
     assert done.returncode == 0
     assert "flipped-byte" in done.stdout
+
+
+def started_with(handler: str) -> list[str]:
+    """Before a command: SIGINT ignored, as for what a shell starts with ``&``, or as usual."""
+    code = (
+        f"import os, signal, sys; signal.signal(signal.SIGINT, signal.{handler});"
+        " os.execvp(sys.argv[1], sys.argv[1:])"
+    )
+    return [sys.executable, "-c", code]
+
+
+BACKGROUND = started_with("SIG_IGN")
+FRONT = started_with("SIG_DFL")
 
 
 @pytest.mark.parametrize(
@@ -141,12 +225,27 @@ def test_the_damages_can_be_listed(folder: Path) -> None:
         "WaitForInstance",
     ],
 )
+@pytest.mark.parametrize(
+    "start",
+    [BACKGROUND, pytest.param(FRONT, marks=pytest.mark.thorough)],
+    ids=["background", "front"],
+)
 def test_an_interruption_leaves_nothing(
-    folder: Path, small: str, kind: signal.Signals, moment: str
+    folder: Path, small: str, kind: signal.Signals, moment: str, start: list[str]
 ) -> None:
     reports = folder.with_name(folder.name + "-reports")
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "local.drill", "--sql", small, "--reports", str(reports)],
+        [
+            *start,
+            sys.executable,
+            "-u",
+            "-m",
+            "local.drill",
+            "--sql",
+            small,
+            "--reports",
+            str(reports),
+        ],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
@@ -166,3 +265,29 @@ def test_an_interruption_leaves_nothing(
     assert processes_of(folder) == []
     assert list(folder.iterdir()) == []
     assert "Traceback" not in errors
+
+
+def test_an_end_of_make_ends_the_drill(folder: Path, small: str) -> None:
+    """A signal to make alone, as `kill %1` or a supervisor sends it, reaches the drill."""
+    if not (ROOT / ".venv" / "ready").exists():
+        pytest.skip("the environment was not set up by make")
+    with subprocess.Popen(
+        [*BACKGROUND, "make", "drill", f"SQL={small}"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "WaitForInstance" in line:
+                break
+        process.terminate()
+        process.communicate(timeout=60)
+    end = time.monotonic() + 30
+    while (processes_of(folder) != [] or any(folder.iterdir())) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert processes_of(folder) == []
+    assert list(folder.iterdir()) == []
