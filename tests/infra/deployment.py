@@ -1,6 +1,7 @@
 """The synthesised template, deployed into the embedded cloud with its permissions enforced."""
 
 import contextlib
+import contextvars
 import copy
 import json
 import threading
@@ -13,7 +14,6 @@ from unittest.mock import patch
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 
-from local import calls
 from local.calls import Call
 from local.cloud import REGION, SOURCE, Cloud, Ending, embedded_cloud
 from local.functions import Function
@@ -147,16 +147,9 @@ _start = threading.Thread.start
 
 
 def _start_as_function(thread: threading.Thread) -> None:
-    """At AWS a thread that a function starts has the function's role; here it has to be told."""
-    state, role_arn = getattr(calls._inside, "state", ""), getattr(calls._inside, "role_arn", "")
-    if state:
-        run = thread.run
-
-        def run_as_function() -> None:
-            calls.enter_function(state, role_arn)
-            run()
-
-        thread.run = run_as_function  # type: ignore[method-assign]
+    """At AWS a thread that a function starts has the function's role; here, its context."""
+    run, context = thread.run, contextvars.copy_context()
+    thread.run = lambda: context.run(run)  # type: ignore[method-assign]
     _start(thread)
 
 
