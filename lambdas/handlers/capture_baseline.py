@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lambdas.adapters.evidence import Evidence
+from lambdas.adapters.rds import Rds
 from lambdas.adapters.source import source_sessions
 from lambdas.budget import seconds_left_of
 from lambdas.domain import documents
@@ -13,6 +14,7 @@ from lambdas.domain.readings import SourceUnit, to_document
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 from lambdas.verification.baseline import survey_source
+from lambdas.verification.master_login import refuse_iam_master
 
 
 @logged("CaptureBaseline")
@@ -24,6 +26,7 @@ def handler(event: Event, context: Any) -> Any:
     if head is None:
         seconds = seconds_left_of(drill, context)
         connect = source_sessions(drill.source, settings, seconds)
+        refuse_iam_master(connect, drill.source, Rds().instance(drill.source)["MasterUsername"])
         survey = survey_source(connect, drill.baseline, settings.baseline_bytes_per_second, seconds)
         head = _written(*survey, evidence, context.aws_request_id)
     return {

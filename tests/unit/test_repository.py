@@ -107,7 +107,7 @@ def test_the_readme_lists_the_settings_with_their_meaning_and_default() -> None:
     assert listed == {name: field["description"] for name, field in schema["properties"].items()}
     for name, field in schema["properties"].items():
         if isinstance(field.get("default"), int):
-            assert f"| `{field['default']}` |" in section, name
+            assert f"| `{json.dumps(field['default'])}` |" in section, name
 
 
 def test_make_does_not_take_a_folder_for_a_target_that_is_made() -> None:

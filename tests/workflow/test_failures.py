@@ -286,6 +286,31 @@ def test_a_copy_without_its_parameters_is_not_read(cloud: Cloud, status: str) ->
     assert leftovers(cloud) == []
 
 
+@pytest.mark.parametrize("through", ["", "developers"])
+def test_a_master_user_that_no_password_lets_in_is_told_before_the_snapshot(
+    cloud: Cloud, through: str
+) -> None:
+    """A member of rds_iam logs in by IAM alone, on the copy as well."""
+    server = cloud.rds.instance(SOURCE).server
+    assert server is not None
+    roles = ["rds_iam", *([through] if through else [])]
+    with server.admin() as cursor:
+        for name in roles:
+            cursor.execute(f"CREATE ROLE {name} NOLOGIN")
+        if through:
+            cursor.execute(f"GRANT rds_iam TO {through}")
+        cursor.execute(f"GRANT {roles[-1]} TO postgres")
+    try:
+        ending = cloud.run(DRILL)
+    finally:
+        with server.admin() as cursor:
+            for name in reversed(roles):
+                cursor.execute(f"DROP ROLE {name}")
+    assert ending.error == "DrillInconclusive"
+    assert "REVOKE rds_iam FROM postgres on the source" in ending.cause
+    assert "CreateSnapshot" not in {state for state, _, _ in cloud.functions.invocations}
+
+
 def test_a_quota_of_snapshots_is_waited_for(cloud: Cloud) -> None:
     cloud.ledger.faults.append(Fault("rds.CreateDBSnapshot", "SnapshotQuotaExceeded", times=4))
     ending = cloud.run(DRILL)
