@@ -100,7 +100,7 @@ _BY_CLASS = {
 }
 
 NO_ENTRY = (
-    "is the server up, is a connection free (max_connections, the limit of the role and of the"
+    "is it up, is a connection free (max_connections, the limit of the role and of the"
     " database), may the role log in with its secret, does the security group let the functions in?"
 )
 WAS_LOST = "see the server's log at this time: it restarted, failed over, or ended the session"
