@@ -12,6 +12,7 @@ from typing import Any
 from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey, is_damage
 from lambdas.checks.storage import (
     CATALOGS,
@@ -27,7 +28,7 @@ from lambdas.checks.storage import (
 )
 from lambdas.checks.tools import callable_of, called
 from lambdas.domain.tools import PREWARM
-from lambdas.domain.units import Claim, Measurement, Status, Unit, block_ranges, claim_without
+from lambdas.domain.units import Claim, Measurement, Unit, block_ranges
 from lambdas.errors import QueryFailed
 
 NAME = "forks"
@@ -37,6 +38,7 @@ WITHOUT_TOOL = (
     "pg_prewarm can't be used here: tables are read when they are counted, B-trees when they are"
     " checked, and nothing else is"
 )
+NO_CHECKSUMS = "the copy has no data checksums, so that only its page headers tell of damage"
 SEQUENCES = "the sequences"
 
 _NO_SUCH_FORK = errorcodes.INVALID_PARAMETER_VALUE
@@ -145,21 +147,22 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Read all at once; only where that fails, one after the other."""
+    outcome = Outcome()
     with bench.session(unit.database) as session:
         if "maps" in unit.detail:
-            return _counted(session, unit)
+            _count_failures(session, unit, outcome)
+            return outcome.measurement(unit)
         reads = [_Read(**read) for read in unit.detail["reads"]]
         try:
-            blocks = _read(session, unit, reads)
+            outcome.measured["blocks"] = _read(session, unit, reads)
         except QueryFailed as error:
             if not (is_damage(error) or error.sqlstate in _OF_ONE_FORK):
                 raise
-        else:
-            return Measurement(unit.id, Status.OK, {"blocks": blocks})
-        findings, notes = _one_by_one(session, unit, reads)
-    status = Status.WRONG if findings else Status.OK
-    claim = claim_without(len(notes), len(reads))
-    return Measurement(unit.id, status, {}, tuple(findings), tuple(notes), claim=claim)
+            outcome.measured.clear()
+            unread = _one_by_one(session, unit, reads, outcome)
+            if unread == len(reads):
+                outcome.not_asked("none of these files could be read", Claim.NOT_COMPARED)
+    return outcome.measurement(unit)
 
 
 def _list_files(session: Session) -> list[StoredFile]:
@@ -223,26 +226,27 @@ def _what(unit: Unit, reads: Sequence[_Read]) -> str:
     return f"{reads[0].title} ({_MAPS.get(reads[0].fork, reads[0].fork)})"
 
 
-def _one_by_one(
-    session: Session, unit: Unit, reads: Sequence[_Read]
-) -> tuple[list[str], list[str]]:
-    findings, notes = [], []
+def _one_by_one(session: Session, unit: Unit, reads: Sequence[_Read], outcome: Outcome) -> int:
+    """How many were not read, which is told; nor is anything wrong with these."""
+    unread = 0
     for read in reads:
         try:
             _read(session, unit, [read])
         except QueryFailed as error:
             if error.sqlstate == errorcodes.INSUFFICIENT_PRIVILEGE:
-                notes.append(f"{read.title} may not be read")
+                outcome.not_asked(f"{read.title} may not be read")
+                unread += 1
             elif read.fork in _MAPS:
-                notes.append(_harmless(read, error))
+                outcome.not_asked(_harmless(read, error))
+                unread += 1
             elif error.sqlstate == _NO_SUCH_FORK:
-                findings.append(f"{read.title}: its file is missing; {ADVICE}")
+                outcome.wrong(f"{read.title}: its file is missing; {ADVICE}")
             elif is_damage(error):
                 where = _first_unread(session, unit, read)
-                findings.append(f"{error}, from {where} on; {ADVICE}")
+                outcome.wrong(f"{error}, from {where} on; {ADVICE}")
             else:
                 raise
-    return findings, notes
+    return unread
 
 
 def _harmless(read: _Read, error: QueryFailed) -> str:
@@ -277,22 +281,24 @@ def _failures(session: Session) -> tuple[int, bool]:
     return int(failures), bool(known)
 
 
-def _counted(session: Session, unit: Unit) -> Measurement:
+def _count_failures(session: Session, unit: Unit, outcome: Outcome) -> None:
     """No checksum failed, or it was that of a map, whoever read it."""
     failures, known = _failures(session)
     if not known:
-        note = "the copy has no data checksums, so that only its page headers tell of damage"
-        return Measurement(unit.id, Status.OK, notes=(note,), claim=Claim.NOT_COMPARED)
+        outcome.not_asked(NO_CHECKSUMS, Claim.NOT_COMPARED)
+        return
     if not failures:
-        return Measurement(unit.id, Status.OK, {"checksum failures": 0})
+        outcome.measured["checksum failures"] = 0
+        return
     counted = f"{failures:,} checksum failures were counted where 0 were expected"
     maps = [_Read(**read) for read in unit.detail["maps"]]
-    _, notes = _one_by_one(session, unit, maps) if unit.detail["functions"] else ([], [])
-    if notes:
-        notes = [f"{counted}: those of maps", *notes]
-        return Measurement(unit.id, Status.OK, notes=tuple(notes), claim=Claim.CONSISTENT)
-    note = f"{counted}; the server's log names the file and the block"
-    return Measurement(unit.id, Status.UNMEASURED, notes=(note,))
+    of_maps = Outcome()
+    if unit.detail["functions"] and _one_by_one(session, unit, maps, of_maps):
+        outcome.not_asked(f"{counted}: those of maps")
+        for note in of_maps.measurement(unit).notes:
+            outcome.not_asked(note)
+    else:
+        outcome.not_measured(f"{counted}; the server's log names the file and the block")
 
 
 CHECK = Check(NAME, "every block of every file can be read", plan, run, look)

@@ -12,6 +12,7 @@ from typing import Any
 from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey, is_damage
 from lambdas.checks.storage import StoredTable, cost_of, grouped, list_tables, once, subject_of
 from lambdas.checks.tools import Functions, callable_of, called
@@ -20,10 +21,8 @@ from lambdas.domain.units import (
     RANGE_BYTES,
     Claim,
     Measurement,
-    Status,
     Unit,
     block_ranges,
-    claim_without,
 )
 from lambdas.errors import QueryFailed
 
@@ -37,6 +36,11 @@ WITHOUT_TOOL = (
     "amcheck's verify_heapam can't be used here: what reading every row does not show was not"
     " looked for"
 )
+OTHER_METHOD = (
+    "{}: it is kept by another access method than heap, whose rows amcheck does not know; check it"
+    " by that method's own tools"
+)
+NONE_LOOKED_AT = "none of these tables could be looked at"
 TOLD = 3
 """Findings of one table that are told; the others are counted."""
 
@@ -98,17 +102,13 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     """Look at all at once; only where that tells something, at one after the other."""
     parts = [_Part(**part) for part in unit.detail["parts"]]
     functions = unit.detail["functions"]
+    outcome = Outcome()
     with bench.session(unit.database) as session:
-        if _all_sound(session, unit.subject, parts, functions):
-            return Measurement(unit.id, Status.OK)
-        findings: list[str] = []
-        notes: list[str] = []
-        for part in parts:
-            found, noted = _one(session, part, functions)
-            findings, notes = findings + found, notes + noted
-    status = Status.WRONG if findings else Status.OK
-    claim = claim_without(len(notes), len(parts))
-    return Measurement(unit.id, status, {}, tuple(findings), tuple(notes), claim=claim)
+        if not _all_sound(session, unit.subject, parts, functions):
+            looked_at = [_one(session, part, functions, outcome) for part in parts]
+            if not any(looked_at):
+                outcome.not_asked(NONE_LOOKED_AT, Claim.NOT_COMPARED)
+    return outcome.measurement(unit)
 
 
 def _cut(
@@ -142,17 +142,21 @@ def _all_sound(
         raise
 
 
-def _one(session: Session, part: _Part, functions: Functions) -> tuple[list[str], list[str]]:
+def _one(session: Session, part: _Part, functions: Functions, outcome: Outcome) -> bool:
+    """Whether it was looked at."""
     try:
         rows = _ask(session, part.title, [part], functions)
     except QueryFailed as error:
         if is_damage(error):
-            return [f"{error}; {ADVICE}"], []
+            outcome.wrong(f"{error}; {ADVICE}")
+            return True
         if error.sqlstate in _NO_HEAP:
-            return [], [f"{part.title} is kept by another access method than heap"]
+            outcome.not_asked(OTHER_METHOD.format(part.title))
+            return False
         raise
-    found = [_told(part, *row) for row in rows]
-    return [f"{text}; {ADVICE}" for text in found], []
+    for row in rows:
+        outcome.wrong(f"{_told(part, *row)}; {ADVICE}")
+    return True
 
 
 def _told(

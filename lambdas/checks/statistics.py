@@ -9,14 +9,19 @@ from collections.abc import Iterator
 from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
+from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey, is_damage
 from lambdas.domain.shortened import shortened
-from lambdas.domain.units import Claim, Measurement, Status, Unit
+from lambdas.domain.units import Claim, Measurement, Unit
 from lambdas.errors import QueryFailed
 
 NAME = "statistics"
 
 ADVICE = "ANALYZE the table on the source, and take another snapshot"
+GRANT = (
+    "let the copy's master user read them on the source: as a member of their owner's role, or with"
+    " BYPASSRLS where row security is forced"
+)
 TOLD = 3
 """Damaged statistics of one database that are told; the others are counted."""
 
@@ -104,24 +109,23 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Read all of them at once; only where that fails, one table's after the other."""
-    notes: list[str] = []
+    outcome = Outcome()
     with bench.session(unit.database) as session:
         (hidden,) = session.row(_HIDDEN, doing="counting the tables whose statistics are hidden")
         if hidden:
-            notes.append(f"those of {hidden:,} tables may not be read")
+            outcome.not_asked(f"those of {hidden:,} tables may not be read; {GRANT}")
         findings = [*_unreadable(session)]
         try:
             findings += _unreadable_extended(session)
         except QueryFailed as error:
             if error.sqlstate != errorcodes.INSUFFICIENT_PRIVILEGE:
                 raise
-            notes.append("extended statistics may not be read")
+            outcome.not_asked(f"extended statistics may not be read; {GRANT}")
         if not findings:
             findings = [*_of_other_types(session), *_out_of_shape(session)]
-    told = shortened([f"{finding}; {ADVICE}" for finding in findings], TOLD)
-    status = Status.WRONG if told else Status.OK
-    claim = Claim.CONSISTENT if notes else None
-    return Measurement(unit.id, status, findings=told, notes=tuple(notes), claim=claim)
+    for told in shortened([f"{finding}; {ADVICE}" for finding in findings], TOLD):
+        outcome.wrong(told)
+    return outcome.measurement(unit)
 
 
 def _unreadable(session: Session) -> Iterator[str]:

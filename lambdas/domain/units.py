@@ -43,13 +43,6 @@ def weakest(claims: Iterable[Claim]) -> Claim:
     return max(claims, key=list(Claim).index)
 
 
-def claim_without(unread: int, parts: int) -> Claim | None:
-    """What is left to claim where so many of a unit's parts were not read; None: all of it."""
-    if not unread:
-        return None
-    return Claim.CONSISTENT if unread < parts else Claim.NOT_COMPARED
-
-
 @dataclass(frozen=True)
 class Unit:
     """One piece of work.

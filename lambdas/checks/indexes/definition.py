@@ -210,6 +210,7 @@ class Target:
         included: its INCLUDE columns. ``returnable``: the columns of the table whose values it
             gives in an index-only scan.
         percent: of the table's blocks, how many are looked up; ``is_whole`` if all are.
+        only: a condition on the rows that are looked up; None: all of them.
     """
 
     index: StoredIndex
@@ -221,6 +222,7 @@ class Target:
     keys: tuple[Key, ...]
     percent: float
     is_whole: bool
+    only: sql.Composable | None = None
 
     @property
     def title(self) -> str:

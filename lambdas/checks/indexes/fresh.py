@@ -20,7 +20,7 @@ from psycopg2 import sql
 from lambdas.adapters.postgres import Session
 from lambdas.checks.indexes import planner
 from lambdas.checks.indexes.definition import WHOLE_PERCENT, Target
-from lambdas.checks.indexes.queries import MOST_LISTED, Query
+from lambdas.checks.indexes.queries import FEW, MANY, Query
 
 _SCHEMA, _TABLE, _INDEX = "pg_temp", "tm rows", "tm index"
 _PLACE = sql.Identifier("tm place")
@@ -41,7 +41,7 @@ SELECT substr(pg_get_indexdef(x.indexrelid), 1 + length(format(
 """
 
 Ask = Callable[[Target], Query]
-"""The query of an index that is made anew, like that of the index under test."""
+"""The query of an index that is made here, like that of the index under test."""
 
 
 @dataclass(frozen=True)
@@ -60,18 +60,41 @@ class Verdict:
 
 
 def compare(session: Session, target: Target, query: Query, ask: Ask) -> Verdict:
-    """Sort the rows that a query does not find.
+    """Sort the rows that a query does not find: a few, and many only if none of these is lost.
 
     Raises:
         QueryFailed: no such table or index could be made, or asked.
     """
+    verdict = _sorted(session, target, query, ask, FEW)
+    if verdict.lost or verdict.complete:
+        return verdict
+    return _sorted(session, target, query, ask, MANY)
+
+
+def _sorted(session: Session, target: Target, query: Query, ask: Ask, most: int) -> Verdict:
+    plan, _ = _planned(session, target, query.lost(most + 1))
+    if plan is None:
+        return Verdict((), 0, complete=False)
     doing = f"listing the rows that {target.title} does not find"
-    listed = [tid for (tid,) in session.rows(query.lost, doing=doing)]
-    places = listed[:MOST_LISTED]
+    listed = session.rows(query.lost(most + 1), doing=doing)
+    places = list(dict.fromkeys(tid for (tid,) in listed))
     lost = _found_by_an_index_of(session, target, ask, places, places)
     if lost and target.index.table_bytes <= WHOLE_BYTES:
         lost = _found_by_an_index_of(session, target, ask, None, lost)
-    return Verdict(tuple(lost), len(places) - len(lost), len(listed) <= MOST_LISTED)
+    return Verdict(tuple(lost), len(places) - len(lost), len(listed) <= most)
+
+
+def _planned(
+    session: Session, target: Target, query: sql.Composable
+) -> tuple[planner.Plan | None, planner.Plan]:
+    name = target.index.name
+    return planner.tried(
+        session,
+        query,
+        lambda plan: planner.searches(plan, name),
+        planner.SEARCH,
+        index=target.title,
+    )
 
 
 def _found_by_an_index_of(
@@ -86,28 +109,28 @@ def _found_by_an_index_of(
         target,
         index=replace(target.index, schema=_SCHEMA, table=_TABLE, name=_INDEX),
         percent=WHOLE_PERCENT,
+        only=_among(_PLACE, wanted),
     )
     doing = f"asking an index like {target.title} that is made of the same rows"
     with planner.written_to_nothing(session, doing=doing):
         _make(session, target, rows, doing)
-        plan, _ = planner.tried(
-            session,
-            ask(made).lost,
-            lambda plan: planner.searches(plan, _INDEX),
-            planner.SEARCH,
-            index=target.title,
-        )
+        again = ask(made).unfound
+        plan, _ = _planned(session, made, again)
         if plan is None:
             return list(wanted)
-        missing = [tid for (tid,) in session.rows(ask(made).lost, doing=doing)]
+        missing = [tid for (tid,) in session.rows(again, doing=doing)]
         not_found = session.rows(
-            sql.SQL("SELECT {}::text FROM {} WHERE ctid = ANY ({}::text[]::tid[])").format(
-                _PLACE, made.table, sql.Literal(missing)
+            sql.SQL("SELECT {}::text FROM {} WHERE {}").format(
+                _PLACE, made.table, _among(sql.SQL("ctid"), missing)
             ),
             doing=doing,
         )
     places = {place for (place,) in not_found}
     return [tid for tid in wanted if tid not in places]
+
+
+def _among(place: sql.Composable, places: Sequence[str]) -> sql.Composable:
+    return sql.SQL("{} = ANY ({}::text[]::tid[])").format(place, sql.Literal(list(places)))
 
 
 def _make(session: Session, target: Target, rows: Sequence[str] | None, doing: str) -> None:
@@ -123,7 +146,7 @@ def _make(session: Session, target: Target, rows: Sequence[str] | None, doing: s
         "definition": sql.SQL(definition),
         "which": sql.SQL("")
         if rows is None
-        else sql.SQL(" WHERE ctid = ANY ({}::text[]::tid[])").format(sql.Literal(list(rows))),
+        else sql.SQL(" WHERE {}").format(_among(sql.SQL("ctid"), rows)),
     }
     for statement in (
         "CREATE TABLE {made} AS SELECT *, ctid AS {place} FROM ONLY {table} WITH NO DATA",

@@ -10,8 +10,8 @@ from lambdas.checks.indexes.definition import Key, Operator, Target
 SECONDS = 60
 """How long the look-ups of one query go on; those that are left are told as such."""
 
-MOST_LISTED = 20_000
-"""So many rows that were not found are listed at most."""
+FEW, MANY = 200, 20_000
+"""So many rows that were not found are listed: some first, and more where those are no damage."""
 
 _BY_COLUMN = {"gin", "brin"}
 """These keep something of each column apart; the others combine them."""
@@ -29,14 +29,18 @@ class Query:
     Each gives one row: rows looked up, rows that no time was left for, rows that were not found (or
     that others came with), the ``ctid`` of one of these, and how many came too many.
     ``by_address`` asks the same of each row without any index, so that the planner has nothing to
-    read of one: what it can't answer no index could. ``lost`` lists the ``ctid`` of each row that
+    read of one: what it can't answer no index could. ``unfound`` gives the ``ctid`` of each that
     was not found.
     """
 
     by_value: sql.Composable | None
     by_row: sql.Composable
     by_address: sql.Composable
-    lost: sql.Composable
+    unfound: sql.Composable
+
+    def lost(self, most: int) -> sql.Composable:
+        """Some of the rows that were not found, maybe one for each of its elements."""
+        return self.unfound + sql.SQL(" LIMIT {}").format(sql.Literal(most))
 
 
 Asked = tuple[Key, Operator]
@@ -87,7 +91,7 @@ def _values(target: Target, asked: Sequence[Asked], besides: Sequence[Asked] = (
     Args:
         besides: left out are rows that are looked up by all of these.
     """
-    rows = _rows(target, [key for key, _ in asked], _unless_all(target, besides))
+    rows = _rows(target, [key for key, _ in asked], _unless_all(besides))
     each, holds, wanted, same = [], [], [], []
     for number, (key, operator) in enumerate(asked, start=1):
         name = sql.SQL("s.{}").format(_column(number))
@@ -199,7 +203,7 @@ def _query(
     alone = [*wanted, _ITSELF]
     found = _each_with_what_is_found(target, rows, alone)
     by_address = _counted(_each_with_what_is_found(target, rows, alone, _one_row(target)))
-    return Query(by_value, _counted(found), by_address, _lost(found))
+    return Query(by_value, _counted(found), by_address, _unfound(found))
 
 
 _ITSELF = sql.SQL("ctid = {}.tid").format(_OUTER)
@@ -225,13 +229,12 @@ def _column(number: int) -> sql.Composable:
     return sql.Identifier(f"k{number}")
 
 
-def _unless_all(target: Target, asked: Sequence[Asked]) -> sql.Composable:
+def _unless_all(asked: Sequence[Asked]) -> sql.Composable | None:
     """A condition on rows one of whose values is missing, so that not all can be asked for."""
     if not asked:
-        return sql.SQL("")
+        return None
     holds = sql.SQL(" AND ").join(operator(key.value, key.value) for key, operator in asked)
-    word = sql.SQL("WHERE" if target.predicate is None else "AND")
-    return sql.SQL(" {} ({}) IS NOT TRUE").format(word, holds)
+    return sql.SQL("({}) IS NOT TRUE").format(holds)
 
 
 def _rows(
@@ -242,15 +245,10 @@ def _rows(
         sql.SQL("{} AS {}").format(_comparable(key), _column(number))
         for number, key in enumerate(keys, start=1)
     )
+    conditions = [each for each in (target.only, condition) if each is not None]
     return sql.SQL(
-        "SELECT {}, ctid AS tid FROM ONLY {} TABLESAMPLE SYSTEM ({}) REPEATABLE (0){}{}"
-    ).format(
-        columns,
-        target.table,
-        sql.Literal(target.percent),
-        _predicate(target, "WHERE"),
-        condition or sql.SQL(""),
-    )
+        "SELECT {}, ctid AS tid FROM ONLY {} TABLESAMPLE SYSTEM ({}) REPEATABLE (0){}"
+    ).format(columns, target.table, sql.Literal(target.percent), target.where(*conditions))
 
 
 def _comparable(key: Key) -> sql.Composable:
@@ -333,10 +331,9 @@ def _counted(found: sql.Composable) -> sql.Composable:
     )
 
 
-def _lost(found: sql.Composable) -> sql.Composable:
-    head = sql.SQL("SELECT DISTINCT {o}.tid::text").format(o=_OUTER)
-    tail = sql.SQL(" WHERE {} LIMIT {}").format(_bad(), sql.Literal(MOST_LISTED + 1))
-    return head + found + tail
+def _unfound(found: sql.Composable) -> sql.Composable:
+    head = sql.SQL("SELECT {o}.tid::text").format(o=_OUTER)
+    return head + found + sql.SQL(" WHERE {}").format(_bad())
 
 
 def _bad() -> sql.Composable:

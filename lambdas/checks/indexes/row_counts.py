@@ -28,6 +28,7 @@ from lambdas.adapters.postgres import Session
 from lambdas.checks.hidden_rows import seeing_all_rows
 from lambdas.checks.indexes import planner
 from lambdas.checks.indexes.definition import EVERYTHING_BYTES, Key, Target, describe
+from lambdas.checks.indexes.lookups import NOT_UNDERSTOOD
 from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import is_damage
 from lambdas.checks.storage import StoredIndex, cost_of
@@ -88,13 +89,14 @@ def count_rows(session: Session, target: Target, outcome: Outcome, advice: str) 
     Raises:
         QueryFailed: the table or the index could not be read.
     """
-    if target.index.method not in WITH_NULLS:
+    if target.index.method not in WITH_NULLS or not target.is_whole:
         return True
     try:
         with seeing_all_rows(session, [target.index.table_oid], target.index.subject):
             findings = _counted_by_condition(session, target, outcome)
     except QueryFailed as error:
-        if error.sqlstate != errorcodes.QUERY_CANCELED:
+        understood = not error.sqlstate.startswith(NOT_UNDERSTOOD)
+        if understood and error.sqlstate != errorcodes.QUERY_CANCELED:
             raise
         outcome.not_asked(NOT_COUNTED.format(target.title, error))
         return True

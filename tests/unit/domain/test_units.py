@@ -19,7 +19,6 @@ from lambdas.domain.units import (
     Unit,
     batches,
     block_ranges,
-    claim_without,
     measurement_from,
     to_document,
     unit_from,
@@ -143,8 +142,3 @@ def test_a_measurement_survives_the_evidence_as_json() -> None:
 def test_a_measurements_claim_outlives_the_evidence(claim: Claim | None) -> None:
     found = Measurement("counts/0", Status.OK, claim=claim)
     assert measurement_from(json.loads(json.dumps(to_document(found)))) == found
-
-
-def test_the_more_parts_were_not_read_the_less_is_claimed() -> None:
-    claims = [claim_without(unread, 2) for unread in range(3)]
-    assert claims == [None, Claim.CONSISTENT, Claim.NOT_COMPARED]
