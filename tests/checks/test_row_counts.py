@@ -69,6 +69,7 @@ INDEXES = (
     "((id + maybe), at) WHERE maybe IS NOT NULL",
     "(t) WHERE id % 3 = 0 AND NOT v LIKE 'x%'",
     "(id) INCLUDE (a, t)",
+    "(id, t) INCLUDE (id, a)",
     "(at DESC, f) INCLUDE (j) WHERE id > 20",
     "((row(id, t)::pair) record_image_ops)",
 )

@@ -24,8 +24,12 @@ _DEFINITIONS = """
 SELECT x.indexrelid::bigint, pg_get_expr(x.indpred, x.indrelid), x.indexprs IS NOT NULL,
        coalesce((SELECT option_value FROM pg_options_to_table(c.reloptions)
                   WHERE option_name = 'pages_per_range'), '128')::int,
-       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
-              WHERE a.attrelid = x.indexrelid AND a.attnum > x.indnkeyatts ORDER BY a.attnum),
+       -- By the names of the table: an index names a column that it holds twice otherwise.
+       ARRAY(SELECT a.attname::text
+               FROM generate_series(x.indnkeyatts + 1, x.indnatts) AS k(n)
+               JOIN pg_catalog.pg_attribute a
+                 ON a.attrelid = x.indrelid AND a.attnum = x.indkey[k.n - 1]
+              ORDER BY k.n),
        ARRAY(SELECT a.attname::text
                FROM generate_series(1, x.indnatts) AS k(n)
                JOIN pg_catalog.pg_attribute a
