@@ -37,8 +37,7 @@ USED_BY_AWS: dict[str | tuple[str, str], str] = {
     "Trace": "Lambda and Step Functions trace with the role, not the code",
     "DeliverLog": "Step Functions delivers its log with the role",
     "LetLambdaJoinNetwork": "Lambda makes network interfaces with the role",
-    "LetLambdaKeepInterface": "Lambda looks after network interfaces with the role",
-    "LetLambdaLookAtNetwork": "Lambda looks at the network with the role",
+    "RedriveMapRun": "a Distributed Map redrives its batches when a person redrives the execution",
     "FollowMapRun": "Step Functions follows the children of its own map run",
 }
 """What a role may do and no code ever does."""
