@@ -148,7 +148,7 @@ _start = threading.Thread.start
 
 def _start_as_function(thread: threading.Thread) -> None:
     """At AWS a thread that a function starts has the function's role; here it has to be told."""
-    state, role_arn = getattr(calls._inside, "state", ""), getattr(calls._inside, "role_arn", "")
+    state, role_arn = calls.inside()
     if state:
         run = thread.run
 
