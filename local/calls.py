@@ -99,11 +99,6 @@ def enter_function(state: str, role_arn: str = "") -> None:
     _role_arn.set(role_arn)
 
 
-def inside() -> tuple[str, str]:
-    """The state and the role of the function that this thread runs; empty in none."""
-    return _state.get(), _role_arn.get()
-
-
 def denial(call: Call) -> str:
     """Why a call is not allowed; empty when it is."""
     deny = _ledger[-1].deny if _ledger else None

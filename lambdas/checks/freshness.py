@@ -123,7 +123,9 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             "transactions asked about": len(before["endings"]),
         }
     )
-    if timeline != before["timeline"]:
+    if not timeline:
+        outcome.remark("the copy's timeline can't be read: pg_control_checkpoint() is denied")
+    elif timeline != before["timeline"]:
         outcome.remark(f"the copy is on timeline {timeline}")
     return outcome.measurement(unit)
 
