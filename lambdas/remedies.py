@@ -157,7 +157,14 @@ OF_WORDS = {
 
 _OF_OTHER_WORDS = "see the execution and the function's log for the cause; drill again"
 TELL_IT_THEMSELVES = frozenset(
-    {"DatabaseUnreachable", "DatabaseBusy", "QueryFailed", "RowRefused", "InvalidRequest"}
+    {
+        "DatabaseUnreachable",
+        "DatabaseBusy",
+        "QueryFailed",
+        "NotExchanged",
+        "RowRefused",
+        "InvalidRequest",
+    }
 )
 
 

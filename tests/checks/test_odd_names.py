@@ -134,12 +134,14 @@ _SHADOWS = (
     "CREATE CAST (point AS text) WITH FUNCTION public.to_text(point) AS IMPLICIT",
     'CREATE COLLATION public.default FROM "C"',
 )
+_SHADOWED = frozenset({"text", "int8", "regclass", "pg_stat_all_tables", "pg_attribute"})
+"""Types of ``public`` by then: a table's own type would have the same name."""
 
 
 def _statements() -> Iterator[sql.Composable]:
     yield sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA))
     for number, name in enumerate(NAMES):
-        schema = "public" if number % 2 else SCHEMA
+        schema = "public" if number % 2 and name not in _SHADOWED else SCHEMA
         column = f"{name} " if name in _OF_THE_TABLE else name
         for text in _STATEMENTS:
             yield sql.SQL(text).format(

@@ -62,8 +62,10 @@ def test_a_hostile_database_is_passed_with_every_table_proven(
             assert cursor.fetchone() == (counted[name].measured["rows"],)
 
 
-def test_a_server_without_any_table_is_passed(source: Source) -> None:
-    assert sandwich(source).verdict is Verdict.PASSED
+def test_a_server_without_any_table_proves_nothing(source: Source) -> None:
+    judgement = sandwich(source)
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert "no table in any database" in judgement.reasons[0]
 
 
 @pytest.mark.parametrize("kind", ["catalog", "none"])
@@ -159,7 +161,10 @@ def test_settings_of_the_database_and_its_roles_change_nothing(
     ]
 
 
-def test_a_database_closed_to_connections_is_exempt(source: Source, database: str) -> None:
+def test_a_database_closed_to_connections_is_exempt(
+    source: Source, database: str, make_database: MakeDatabase
+) -> None:
+    source.run(make_database("open"), "CREATE TABLE t (a int)")
     source.run("postgres", f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
 
     judgement = sandwich(source)
@@ -277,8 +282,11 @@ IN_PLACE_TABLESPACES = 15
 """Major versions that brought these."""
 
 
-def test_what_rds_does_to_its_own_when_it_restores_is_no_damage(source: Source) -> None:
+def test_what_rds_does_to_its_own_when_it_restores_is_no_damage(
+    source: Source, database: str
+) -> None:
     """A copy comes up on the newest host agent."""
+    source.run(database, "CREATE TABLE t (a int)")
     statements = [
         "GRANT pg_read_server_files TO rds_superuser",
         "ALTER ROLE rds_superuser SET work_mem = '7MB'",
@@ -319,9 +327,10 @@ def test_what_rds_does_to_its_own_when_it_restores_is_no_damage(source: Source) 
 
 
 def test_what_the_master_user_of_the_copy_is_granted_is_no_damage(
-    source: Source, owner: str
+    source: Source, owner: str, database: str
 ) -> None:
     """The verifier lets it read what others own; it may be a member by another's grant already."""
+    source.run(database, "CREATE TABLE t (a int)")
     with taken(source) as found, found.restored(last=True) as copy:
         with copy.admin() as cursor:
             cursor.execute(f"GRANT pg_read_all_data, {owner} TO {source.master.username}")

@@ -17,6 +17,7 @@ def test_the_tools_are_made_where_they_are_missing_and_used_where_they_are(
 ) -> None:
     """The source has none of them afterwards; the master may call what the copy has."""
     with_one, with_none = make_database("has_amcheck"), make_database("has'none")
+    source.run(with_none, "CREATE TABLE t (a int)")
     source.run(with_one, 'CREATE SCHEMA "its own"', 'CREATE EXTENSION amcheck SCHEMA "its own"')
     with taken(source, BASELINE_NONE) as found, found.restored(last=True) as copy:
         judgement = found.judged(copy)

@@ -256,14 +256,15 @@ def test_only_what_talks_to_postgresql_is_in_the_vpc(any_template: Template) -> 
 def test_the_load_is_there_where_it_is_wanted_and_nowhere_else(any_template: Template) -> None:
     names = {it["StateMachineName"] for it in of_type(any_template, MACHINE).values()}
     kinds = {name.rpartition("-")[2] for name in names}
+    (prefix,) = {name.rpartition("-")[0] for name in names}
     functions = {f["FunctionName"] for f in of_type(any_template, "AWS::Lambda::Function").values()}
     alarms = {a["AlarmName"] for a in of_type(any_template, "AWS::CloudWatch::Alarm").values()}
     wanted = "load" in kinds
     assert kinds == ({"drill", "load"} if wanted else {"drill"})
     for spec in LOAD_FUNCTIONS:
-        assert (f"tm-{spec.name}" in functions) == wanted, spec.name
-    assert ("tm-LoadFailed" in alarms) == wanted
-    assert ("tm-LoadNotTidied" in alarms) == wanted
+        assert (f"{prefix}-{spec.name}" in functions) == wanted, spec.name
+    assert (f"{prefix}-LoadFailed" in alarms) == wanted
+    assert (f"{prefix}-LoadNotTidied" in alarms) == wanted
     assert ("LoadMachine" in any_template["Outputs"]) == wanted
     assert any_template["Outputs"]["Version"]["Value"] == VERSION
 
