@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,9 @@ class Binaries:
     folder: Path
     user: str | None
 
-    @property
+    @cached_property
     def version(self) -> str:
-        """Such as ``18.6``."""
+        """Such as ``18.6``; asked for once."""
         text = self._run(["postgres", "--version"]).stdout
         return text.split()[2]
 

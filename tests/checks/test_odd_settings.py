@@ -10,7 +10,7 @@ from lambdas.domain.units import Status
 from lambdas.domain.verdict import Judgement
 from tests.checks.sandwich import sandwich
 
-pytestmark = pytest.mark.xdist_group("checks-odd-settings")
+pytestmark = [pytest.mark.xdist_group("checks-odd-settings"), pytest.mark.thorough]
 
 _SETUP = (
     "CREATE SCHEMA weird",

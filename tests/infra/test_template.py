@@ -613,13 +613,18 @@ def test_a_file_of_settings_takes_the_place_of_those_in_cdk_json(tmp_path: Path)
     ("said", "prefix"),
     [
         ("-c prefix=tm", "tm"),
-        ("--context prefix=tm", "tm"),
-        ("--context=prefix=tm --require-approval never", "tm"),
-        ("-cprefix=tm", "tm"),
-        ("--profile acme -c 'prefix=tm' -c \"retention_days=7\"", "tm"),
-        ("-c prefix=zz -c prefix=tm", "tm"),
+        *(
+            pytest.param(said, prefix, marks=pytest.mark.thorough)
+            for said, prefix in (
+                ("--context prefix=tm", "tm"),
+                ("--context=prefix=tm --require-approval never", "tm"),
+                ("-cprefix=tm", "tm"),
+                ("--profile acme -c 'prefix=tm' -c \"retention_days=7\"", "tm"),
+                ("-c prefix=zz -c prefix=tm", "tm"),
+                ("", "acme"),
+            )
+        ),
         ("--require-approval never", "acme"),
-        ("", "acme"),
     ],
 )
 def test_what_was_said_holds_even_where_cdk_json_says_the_same(
