@@ -109,7 +109,7 @@ def test_each_page_of_the_documentation_is_linked_from_its_index() -> None:
 
 def test_each_answer_of_the_architecture_is_where_its_link_says() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    table = text.split("| where is it … | |")[1].split("\n\n")[0]
+    table = text.split("| Where … | |")[1].split("\n\n")[0]
     answers = re.findall(r"\[`(\w+)`\]\(([^)]+)\)", table)
     assert len(table.splitlines()[2:]) <= len(answers)
     for name, target in answers:
