@@ -18,7 +18,7 @@ ifeq (drill,$(MAKECMDGOALS))
 MAKEFLAGS += -q
 endif
 
-.PHONY: help setup drill run-drill load bench-load bench-tables bench-verify campaign synth build preflight bootstrap deploy destroy snapshots test test-all test-majors lint lock certificates clean
+.PHONY: help setup drill run-drill load bench-load bench-tables bench-verify campaign synth build preflight bootstrap deploy destroy snapshots test test-all test-majors lint docs lock certificates clean
 
 help: ## list the targets
 	@echo 'RDS Time Machine: prove that an RDS for PostgreSQL database comes back.'; echo
@@ -139,6 +139,9 @@ test-majors: $(VENV)/ready ## drills, checks and damages on PostgreSQL 14, 16 an
 
 lint: $(VENV)/ready ## ruff and mypy
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
+
+docs: $(VENV)/ready ## write the tables of docs/ that come from code
+	@$(RUN) -m ops.tables
 
 lock: $(VENV)/ready ## write requirements.txt anew from requirements.in
 	@UV_SYSTEM_CERTS=1 $(VENV)/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \

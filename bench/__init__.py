@@ -1,1 +1,1 @@
-"""The measurements behind the README's figures."""
+"""The measurements behind the figures of docs/benchmarks.md."""

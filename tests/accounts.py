@@ -66,7 +66,7 @@ class Made:
 
     @property
     def name(self) -> str:
-        """By the rule of the README, spelt out here once more."""
+        """By the rule of ``drill_name``, spelt out here once more."""
         mark = sha256(f"{self.execution}\n{self.source}".encode()).hexdigest()[:6]
         name = f"{PREFIX}-{self.source[:30].strip('-')}-20261120-120000-{mark}"
         return self.name_as.format(name=name, source=self.source) if self.name_as else name

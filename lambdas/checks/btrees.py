@@ -290,4 +290,12 @@ def _exempt(database: str, index: StoredIndex) -> Unit:
     )
 
 
-CHECK = Check(NAME, "every B-tree holds every row where it belongs", plan, run, look)
+CHECK = Check(
+    NAME,
+    "every B-tree, those of TOAST and of the system catalogs too, holds every row of its"
+    " table in order, and each is found from its root; a scan of each index of a table gives"
+    " as many rows as the table holds: no entry of a row that is gone",
+    plan,
+    run,
+    look,
+)

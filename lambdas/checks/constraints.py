@@ -208,4 +208,12 @@ def _tell(
     )
 
 
-CHECK = Check(NAME, "every valid constraint holds for every row", plan, run, look)
+CHECK = Check(
+    NAME,
+    "every constraint that is marked valid holds for every row, asked of the rows; only for"
+    " an exclusion constraint is the index used to find them. What the source holds too, or a"
+    " healthy server can come to hold, is a warning",
+    plan,
+    run,
+    look,
+)

@@ -292,4 +292,12 @@ def _cost(relation: Relation, survey: Survey, first: int, last: int | None) -> i
     return max(0, end - start)
 
 
-CHECK = Check(NAME, "exact row counts and contents against the source", plan, run)
+CHECK = Check(
+    NAME,
+    "every row and value of every table and materialised view, read from the heap. With"
+    " baseline `exact` each range of blocks must hold as many rows as the source held, with"
+    " the same content where it did not change: `proven` if all of it did, `consistent` where"
+    " it was being written",
+    plan,
+    run,
+)

@@ -244,4 +244,10 @@ def _identity(reading: Mapping[str, Any]) -> tuple[int, str] | None:
     return (reading["oid"], reading["version"]) if "oid" in reading else None
 
 
-CHECK = Check(NAME, "every database can be connected to", plan, run)
+CHECK = Check(
+    NAME,
+    "every database of the instance can be connected to, none is missing, none carries a"
+    " setting that hides damage; new ones can be made from `template1`",
+    plan,
+    run,
+)

@@ -176,4 +176,9 @@ def _printed(session: Session, wanted: str, type_name: str) -> str:
     return str(printed)
 
 
-CHECK = Check(NAME, "the user's own queries", plan, run)
+CHECK = Check(
+    NAME,
+    "your own queries",
+    plan,
+    run,
+)

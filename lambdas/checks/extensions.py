@@ -230,4 +230,12 @@ def _calls(session: Session, library: str) -> Iterator[sql.Composable]:
         )
 
 
-CHECK = Check(NAME, "every extension's library loads", plan, run, look)
+CHECK = Check(
+    NAME,
+    "the library of every extension is there on the restored engine: one harmless function of"
+    " each answers. One that an engine like the source's lacks is a warning; without a"
+    " baseline that is not known",
+    plan,
+    run,
+    look,
+)

@@ -301,4 +301,10 @@ def _count_failures(session: Session, unit: Unit, outcome: Outcome) -> None:
         outcome.not_measured(f"{counted}; the server's log names the file and the block")
 
 
-CHECK = Check(NAME, "every block of every file can be read", plan, run, look)
+CHECK = Check(
+    NAME,
+    "every block of every file can be read, and no data checksum has failed",
+    plan,
+    run,
+    look,
+)

@@ -186,4 +186,10 @@ def _timeline(session: Session) -> int:
         return 0
 
 
-CHECK = Check(NAME, "the newest commits are there", plan, run)
+CHECK = Check(
+    NAME,
+    "the source's newest transactions ended on the copy as they did there, and the report"
+    " says how old the data can be",
+    plan,
+    run,
+)

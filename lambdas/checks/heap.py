@@ -202,4 +202,11 @@ def _left_out(database: str) -> Unit:
     )
 
 
-CHECK = Check(NAME, "every row lies whole in its block", plan, run, look)
+CHECK = Check(
+    NAME,
+    "every row, those of TOAST and of the system catalogs too, lies whole in its block: line"
+    " pointer, header, transactions, attributes",
+    plan,
+    run,
+    look,
+)

@@ -77,4 +77,9 @@ def _ahead(session: Session, queries: list[str]) -> Iterator[tuple[str, str]]:
         yield from session.rows(query, doing=f"reading the horizons of {session.database}")
 
 
-CHECK = Check(NAME, "no horizon lies in the future", plan, run)
+CHECK = Check(
+    NAME,
+    "no table's horizon of old transactions, and no database's, lies in the future",
+    plan,
+    run,
+)

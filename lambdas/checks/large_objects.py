@@ -192,4 +192,10 @@ def _unit(
     )
 
 
-CHECK = Check(NAME, "large objects hold together", plan, run, look)
+CHECK = Check(
+    NAME,
+    "no page of a large object without its object, twice, too long or out of place",
+    plan,
+    run,
+    look,
+)

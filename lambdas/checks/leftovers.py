@@ -136,4 +136,11 @@ def _unit(database: str, subject: str, detail: dict[str, Any]) -> Unit:
     return Unit(f"{NAME}/{database}/{subject}", NAME, database, subject, claim=claim, detail=detail)
 
 
-CHECK = Check(NAME, "what a restored server carries on from the source", plan, run)
+CHECK = Check(
+    NAME,
+    "what a restored server carries on is a warning, with what ends it on the source:"
+    " prepared transactions, replication slots, half-made objects; a lost prepared transaction"
+    " is damage, and so is a relation whose index, rule, trigger or child `pg_class` denies",
+    plan,
+    run,
+)

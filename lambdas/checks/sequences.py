@@ -376,4 +376,11 @@ def _unit(
     )
 
 
-CHECK = Check(NAME, "no sequence behind its column or behind the source", plan, run, look)
+CHECK = Check(
+    NAME,
+    "no sequence is behind the source, which is only a note where it was being written; one"
+    " whose next value its unique column already has, as on the source, is a warning",
+    plan,
+    run,
+    look,
+)

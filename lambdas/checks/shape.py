@@ -99,6 +99,8 @@ class Check:
     """A check.
 
     Attributes:
+        summary: what holds when it finds nothing, in Markdown; ``make docs`` writes it into
+            ``docs/checks.md``.
         plan: cuts the work into units. A database that could not be looked into has none.
         run: measures one of them on the copy. It may let QueryFailed and DatabaseUnreachable pass:
             what they say of the data is decided in one place, for all checks.

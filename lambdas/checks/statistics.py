@@ -170,4 +170,10 @@ def _out_of_shape(session: Session) -> Iterator[str]:
         yield f"{column} hold numbers that the planner can't use"
 
 
-CHECK = Check(NAME, "what the planner knows of columns can be read", plan, run)
+CHECK = Check(
+    NAME,
+    "the planner's statistics can be read, are of the columns' own types, and hold numbers"
+    " that it can use",
+    plan,
+    run,
+)

@@ -170,4 +170,10 @@ def _is_index_only(plan: planner.Plan) -> bool:
     return [(n["Node Type"], "Filter" in n) for n in scans] == [("Index Only Scan", False)]
 
 
-CHECK = Check(NAME, "the visibility map tells the truth", plan, run, look)
+CHECK = Check(
+    NAME,
+    "no page is marked all-visible or all-frozen whose rows are not",
+    plan,
+    run,
+    look,
+)

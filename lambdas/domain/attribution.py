@@ -11,8 +11,8 @@ breaks a rule:
 - where any of these relations is found to be wrong already, it comes with that damage: wrong;
 - else a healthy server can come to hold it, and nothing shows that the copy differs: a warning.
 
-Which rules a healthy server can come to break is in docs/design.md. A warning changes no verdict.
-It is told in the headline, the notice and the report, with what to do on the source.
+Which rules a healthy server can come to break is in docs/architecture.md. A warning changes no
+verdict. It is shown in the headline, the notice and the report, with what to do on the source.
 """
 
 from collections.abc import Container, Iterable

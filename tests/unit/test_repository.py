@@ -10,36 +10,118 @@ import pytest
 
 from lambdas.checks import CHECKS
 from lambdas.domain import load_request
-from lambdas.domain.load_request import SCHEMA_FILE as LOAD_SCHEMA_FILE
-from lambdas.domain.request import SCHEMA_FILE, structural_faults
+from lambdas.domain.request import structural_faults
 from lambdas.version import VERSION
+from ops import tables
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+README_WORDS = 1500
+DOCUMENTS = (
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+)
 
 
-def test_the_readme_lists_the_fields_of_the_input_schema() -> None:
-    section = README.split("## What a drill takes as input")[1].split("\n## ")[0]
-    listed = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-    assert listed == list(json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))["properties"])
+def comments() -> dict[str, list[str]]:
+    """What each state of the workflows says of itself, by its name."""
+    found: dict[str, list[str]] = {}
+    for name in ("drill", "load"):
+        machine = json.loads((ROOT / "statemachine" / f"{name}.asl.json").read_text("utf-8"))
+        for state, defined in machine["States"].items():
+            found.setdefault(state, []).append(defined.get("Comment", ""))
+    return found
 
 
-def test_the_readme_lists_the_fields_of_a_load_with_their_meaning() -> None:
-    section = README.split("## Load CSV")[1].split("\n## ")[0]
-    found = re.findall(r"^\| `(\w+)` \| (.*?) \| ", section, re.MULTILINE)
-    fields = json.loads(LOAD_SCHEMA_FILE.read_text(encoding="utf-8"))["properties"]
-    wanted = [*fields.items(), *fields["format"]["properties"].items()]
-    assert found == [(name, field["description"]) for name, field in wanted]
+COMMENTS = comments()
 
 
-def test_the_readme_lists_the_checks() -> None:
-    section = README.split("## What it checks")[1].split("\n## ")[0]
-    assert set(re.findall(r"^\| ([\w ]+) \|", section, re.MULTILINE)) - {"check"} == set(CHECKS)
+def test_each_table_that_comes_from_code_is_current() -> None:
+    """``make docs`` writes them."""
+    assert [path.name for path, _ in tables.outdated()] == []
 
 
-def test_what_the_readme_links_to_is_there() -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+def test_the_table_of_checks_says_what_each_checks() -> None:
+    text = (ROOT / "docs" / "checks.md").read_text(encoding="utf-8")
+    for check in CHECKS.values():
+        assert f"| {check.name} | {check.summary} |" in text
+
+
+def test_the_tables_of_fields_hold_those_within_fields() -> None:
+    document = {
+        "required": ["a"],
+        "properties": {
+            "a": {"description": "one", "items": {"properties": {"b": {"description": "x|y"}}}},
+            "c": {
+                "description": "two; default: three",
+                "properties": {"d": {"description": "<e>"}},
+            },
+            "f": {"description": "four", "default": 5, "properties": {"g": {"description": "h"}}},
+        },
+    }
+    assert tables.fields(document, "field", apart="f")[2:] == [
+        "| `a` | one | required |",
+        "| `a[].b` | x\\|y | none |",
+        "| `c` | two | three |",
+        "| `c.d` | &lt;e> | none |",
+        "| `f` | four | `5` |",
+    ]
+
+
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert len(README.split()) <= README_WORDS
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def links_of(file: Path) -> list[str]:
+    """Those to this repository."""
+    prose = re.sub(r"`[^`\n]*`(?!\])", "", without_code(file.read_text(encoding="utf-8")))
+    targets = re.findall(r"\]\(([^)\s]+)\)", prose)
+    return [target for target in targets if not re.match(r"https?:|mailto:", target)]
+
+
+def anchors_of(file: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(
+        r"^#+ (.+)$", without_code(file.read_text(encoding="utf-8")), re.MULTILINE
+    )
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in headings}
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_a_document_links_to_is_there(file: Path) -> None:
+    for target in links_of(file):
+        path, _, anchor = target.partition("#")
+        found = (file.parent / path).resolve() if path else file
+        assert found.exists(), target
+        assert found.is_relative_to(ROOT), target
+        assert not anchor or anchor in anchors_of(found), target
+
+
+def test_each_page_of_the_documentation_is_linked_from_its_index() -> None:
+    index = ROOT / "docs" / "README.md"
+    linked = {(index.parent / target.partition("#")[0]).resolve() for target in links_of(index)}
+    assert set((ROOT / "docs").glob("*.md")) - {index} <= linked
+
+
+def test_each_answer_of_the_architecture_is_where_its_link_says() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text.split("| Where … | |")[1].split("\n\n")[0]
+    answers = re.findall(r"\[`(\w+)`\]\(([^)]+)\)", table)
+    assert len(table.splitlines()[2:]) <= len(answers)
+    for name, target in answers:
+        held = (ROOT / "docs" / target).read_text(encoding="utf-8")
+        assert re.search(rf'\b(def|class) {name}\b|"{name}":', held), name
+
+
+@pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_run_that_a_document_shows_has_the_states_of_the_workflow(file: Path) -> None:
+    shown = re.findall(r"^ +\d+\.\d s  (\w+) {2,}(\S.*)$", file.read_text("utf-8"), re.MULTILINE)
+    for state, said in shown:
+        assert any(comment.startswith(said) for comment in COMMENTS.get(state, ())), (state, said)
 
 
 def test_there_is_one_version() -> None:
@@ -98,16 +180,6 @@ def test_each_requirement_is_locked_with_hashes() -> None:
     for name in wanted:
         assert re.search(rf"^{name}==\S+.*\\\n    --hash=sha256:", lock, re.MULTILINE), name
     assert "http" not in lock
-
-
-def test_the_readme_lists_the_settings_with_their_meaning_and_default() -> None:
-    section = README.split("| setting | meaning | default |")[1].split("\n\n")[0]
-    listed = dict(re.findall(r"^\| `(\w+)` \| (.*?) \| ", section, re.MULTILINE))
-    schema = json.loads((ROOT / "stacks" / "settings.schema.json").read_text(encoding="utf-8"))
-    assert listed == {name: field["description"] for name, field in schema["properties"].items()}
-    for name, field in schema["properties"].items():
-        if isinstance(field.get("default"), int):
-            assert f"| `{json.dumps(field['default'])}` |" in section, name
 
 
 def test_make_does_not_take_a_folder_for_a_target_that_is_made() -> None:

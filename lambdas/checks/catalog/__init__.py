@@ -150,4 +150,10 @@ def _named(text: str, roles: Mapping[str, str]) -> str:
     return _ROLE_NUMBER.sub(lambda found: f"role {roles.get(found[1], '#' + found[1])}", text)
 
 
-CHECK = Check(NAME, "nothing missing, nothing extra, nothing defined otherwise", plan, run)
+CHECK = Check(
+    NAME,
+    "against the source before and after the snapshot: nothing missing, nothing extra,"
+    " nothing defined otherwise",
+    plan,
+    run,
+)
