@@ -182,6 +182,9 @@ DEFERRED = (
 )
 REDEFINED = "a new field, or another version of an extension or of time zones, can break it"
 
+BY_LIBRARY = frozenset({COLLATION_CHANGED, DEFERRED, REDEFINED})
+"""With these, rows that are equal to the source's may break the rule on the copy alone."""
+
 Lasting = frozenset[int]
 """Collations that sort as they always did."""
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
-from lambdas.checks.constraint_rules import Rule, WideRule, rules_of, tables_of
+from lambdas.checks.constraint_rules import BY_LIBRARY, Rule, WideRule, rules_of, tables_of
 from lambdas.checks.hidden_rows import seeing_all_rows
 from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey, is_damage
@@ -205,6 +205,7 @@ def _tell(
         remedy=f"{shown}; mend or delete them",
         relations=(unit.detail["name"], *(rule.others if isinstance(rule, WideRule) else ())),
         damage_only=not rule.cause,
+        by_library=rule.cause in BY_LIBRARY,
     )
 
 

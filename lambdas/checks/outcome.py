@@ -33,12 +33,18 @@ class Outcome:
         self._findings.append(finding)
 
     def violation(
-        self, text: str, *, remedy: str, relations: tuple[str, ...], damage_only: bool = False
+        self,
+        text: str,
+        *,
+        remedy: str,
+        relations: tuple[str, ...],
+        damage_only: bool = False,
+        by_library: bool = False,
     ) -> None:
         """A rule of the database is broken; whose fault it is, the backup's or the source's, is
         decided by :mod:`lambdas.domain.attribution`.
         """
-        self._violations.append(Violation(text, remedy, relations, damage_only))
+        self._violations.append(Violation(text, remedy, relations, damage_only, by_library))
 
     def warning(self, text: str) -> None:
         """Something is wrong that is known to be no damage of the backup."""

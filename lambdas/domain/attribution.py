@@ -20,6 +20,10 @@ from collections.abc import Container, Iterable
 from lambdas.domain.units import Violation
 
 ON_BOTH = "the source holds it too, since these rows are proven equal"
+BY_LIBRARY = (
+    "these rows are proven equal to the source's; whether its server finds the same depends on the"
+    " libraries of both"
+)
 BY_ITSELF = "PostgreSQL lets no such row in"
 UNKNOWN = "nothing shows that the copy differs from the source"
 BESIDE = "other damage was found there: do not rely on these rows"
@@ -39,7 +43,8 @@ def attribute(
     for violation in violations:
         known = violation.relations
         if known and all(name in proven for name in known):
-            warnings.append(f"{violation.text}; {ON_BOTH}. On the source: {violation.remedy}")
+            why = BY_LIBRARY if violation.by_library else ON_BOTH
+            warnings.append(f"{violation.text}; {why}. On the source: {violation.remedy}")
         elif violation.damage_only:
             wrong.append(f"{violation.text}; {BY_ITSELF}. Ask the source too: {violation.remedy}")
         elif any(name in damaged for name in known):

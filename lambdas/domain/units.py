@@ -84,12 +84,15 @@ class Violation:
             are proven equal to the source, the source holds it too.
         damage_only: whether no healthy server can come to hold it, so that it is evidence of
             damage by itself.
+        by_library: whether a library of the server's (collations, an extension) has a say, so that
+            equal rows may keep the rule there and break it here.
     """
 
     text: str
     remedy: str
     relations: tuple[str, ...]
     damage_only: bool = False
+    by_library: bool = False
 
 
 @dataclass(frozen=True)

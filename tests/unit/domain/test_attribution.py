@@ -54,3 +54,10 @@ def test_what_comes_with_other_damage_is_wrong_but_for_rows_that_are_proven() ->
     assert wrong == (f"{ORPHAN.text}; {BESIDE}. Ask the source too: delete it",)
     assert not warnings
     assert not attribute([ORPHAN], {"public.child", "public.parent"}, {"public.child"})[0]
+
+
+def test_equal_rows_say_nothing_of_the_sources_libraries() -> None:
+    odd = Violation("a key stands twice", "repair it", ("public.child",), by_library=True)
+    (warning,) = attribute([odd], {"public.child"})[1]
+    assert "depends on the libraries" in warning
+    assert "the source holds it too" not in warning
