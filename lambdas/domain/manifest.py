@@ -128,8 +128,9 @@ def _sentence(drill: Drill, judgement: Judgement, kept: Mapping[str, Any] | None
 def _left_out(number: int) -> str:
     if not number:
         return ""
-    were = "1 relation was" if number == 1 else f"{number:,} relations were"
-    return f" {were} not read, by their nature; the report says which and why."
+    if number == 1:
+        return " 1 relation was not read, by its nature; the report says which and why."
+    return f" {number:,} relations were not read, by their nature; the report says which and why."
 
 
 def _warned(judgement: Judgement) -> str:
