@@ -113,7 +113,7 @@ def test_a_passed_headline_tells_source_snapshot_and_rows(drill: Drill) -> None:
     ("exempt", "said"),
     [
         (0, "1,000 rows in 1 relations of 1 databases were read, 1 counts are proven equal"),
-        (1, " 1 relation was not read, by their nature"),
+        (1, " 1 relation was not read, by its nature"),
         (9, " 9 relations were not read, by their nature"),
     ],
 )
