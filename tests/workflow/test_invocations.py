@@ -13,13 +13,11 @@ import pytest
 from local.stepfunctions import _parsed
 from tests.workflow.test_machine import MACHINES, all_states, expressions, functions_of, machine
 
-QUICK = {
-    "ServiceException": "an error of Lambda's own",
-    "TooManyRequestsException": "too many at once, or an API rate",
-}
+QUICK = {"ServiceException": "an error of Lambda's own"}
 """Tried again within seconds, and then for about a minute."""
 
 WAKING = {
+    "TooManyRequestsException": "the account's executions are taken, by a batch for minutes",
     "ResourceNotReadyException": "asleep after 14 idle days: its way into the VPC is made anew",
     "ENINotReadyException": "the network interface is not ready yet",
     "EC2ThrottledException": "EC2 throttles Lambda, which makes interfaces",
@@ -31,7 +29,11 @@ WAKING = {
     "CodeArtifactUserPendingException": "the function is still being set up",
     "SnapStartNotReadyException": "the function is still being set up",
 }
-"""What a function needs minutes for."""
+"""What takes minutes to go by.
+
+Lambda runs 1,000 functions of a new account at the same time, or as few as 10 (Lambda quotas), and
+without reserved ones other functions, or the batches of another source, hold them for minutes.
+"""
 
 HOPELESS = {
     "RuntimeAliasDeletedException": "the deployment's runtime is gone: deploy again",
