@@ -1,6 +1,7 @@
 """What is said of a source, and of the copy that RDS would have to offer."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -195,15 +196,31 @@ OFFER: dict[str, Any] = {
 }
 
 
+OTHER = {**OFFER, "DBInstanceClass": "db.r8g.large"}
+
+
 def zone(letter: str) -> dict[str, Any]:
     return {"SubnetId": f"subnet-{letter}", "AvailabilityZone": f"eu-central-1{letter}"}
 
 
-def offered(of: Plan, listed: list[dict[str, Any]], zones: str = "") -> list[Answer]:
+def offered(
+    of: Plan,
+    listed: list[dict[str, Any]],
+    zones: str = "",
+    of_version: Sequence[dict[str, Any]] = (OTHER,),
+) -> list[Answer]:
+    """What is said of the copy.
+
+    Args:
+        listed: RDS's offers of the source's version and class.
+        of_version: those of any class of that version.
+    """
     (question,) = offers.questions(of)
     found = account(
         DescribeDBInstances={"DBInstances": [SHOP]},
-        DescribeOrderableDBInstanceOptions={"OrderableDBInstanceOptions": listed},
+        DescribeOrderableDBInstanceOptions=lambda asked: {
+            "OrderableDBInstanceOptions": listed if "DBInstanceClass" in asked else list(of_version)
+        },
         DescribeSubnets={"Subnets": [zone(letter) for letter in zones]},
     )
     return list(question.judge(question.ask(found)))
@@ -233,6 +250,15 @@ def test_the_copy_is_offered_with_the_storage_of_the_source(
     assert answer.subject == "copy of shop"
     assert says in answer.says
     assert bool(answer.remedy) == (level is not Level.OK)
+
+
+def test_a_version_that_rds_has_retired_is_no_fault_of_the_class() -> None:
+    """Another class would change nothing, and a restore of such a backup may well work."""
+    (answer,) = offered(PLAIN, [], of_version=[])
+    assert answer.level is Level.WARNING
+    assert "no longer offers PostgreSQL 16.4" in answer.says
+    assert "upgrade the source" in answer.remedy
+    assert "copy_instance_class" not in answer.remedy
 
 
 def test_each_class_that_a_copy_may_have_is_asked_about() -> None:
