@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from stacks.application import application
-from stacks.settings import BadSettings
+from stacks.settings import BadSettings, DeploymentSettings, from_context
 
 CDK_FILE = Path(__file__).with_name("cdk.json")
 
 
 def main() -> int:
-    """Synthesise; 2 with one line on stderr when the settings can't be used."""
+    """Synthesise; 2 with one line on stderr when the settings can't be used.
+
+    All that is said goes to stderr: stdout is the CLI's, ``cdk synth`` writes the template there.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--context", type=Path, help="a JSON file of settings, instead of those in cdk.json"
@@ -30,7 +33,17 @@ def main() -> int:
     except BadSettings as error:
         print(error, file=sys.stderr)  # noqa: T201 -- for the person at the terminal
         return 2
+    print(majors_of(from_context(context)), file=sys.stderr)  # noqa: T201 -- likewise
     return 0
+
+
+def majors_of(settings: DeploymentSettings) -> str:
+    """Which sources it is for: synth asks no source, and PlanDrill refuses the others only then."""
+    majors = ", ".join(map(str, settings.postgres_majors))
+    return (
+        f"The sources must be on PostgreSQL {majors} (setting postgres_majors): a drill of another"
+        " one is refused, unless it restores nothing or names restore.parameter_group."
+    )
 
 
 def context_of(file: Path | None, pairs: list[str]) -> dict[str, Any]:

@@ -39,6 +39,9 @@ STACK = "embedded"
 BUCKET = "time-machine-evidence"
 VERDICT_TOPIC = "time-machine-verdicts"
 SOURCE = "shop-production"
+STORAGE = {"StorageType": "gp2", "AllocatedStorage": 20}
+"""The source's, in the API's words."""
+
 READER = "tm_reader"
 SUBNET_GROUP = "tm-quarantine"
 SECURITY_GROUP = "sg-0123456789abcdef0"
@@ -100,13 +103,13 @@ class Cloud:
             DBInstanceIdentifier=name,
             DBInstanceClass="db.t4g.medium",
             Engine="postgres",
-            AllocatedStorage=20,
             DBName=database,
             MasterUsername=MASTER,
             MasterUserPassword=password,
             DeletionProtection=True,
             BackupRetentionPeriod=7,
             Tags=[{"Key": "Environment", "Value": "production"}],
+            **STORAGE,
             **options,
         )
         self.rds.wait_until(name, "available")

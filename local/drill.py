@@ -20,10 +20,19 @@ from rich.table import Table
 
 from lambdas.domain import bounds
 from lambdas.domain import request as requests
+from lambdas.domain.copy_storage import storage_faults
 from lambdas.domain.shortened import shortened
 from lambdas.settings import from_environment
 from local import interruption
-from local.cloud import SOURCE, STATE_MACHINES, Cloud, Ending, deployment, embedded_cloud
+from local.cloud import (
+    SOURCE,
+    STATE_MACHINES,
+    STORAGE,
+    Cloud,
+    Ending,
+    deployment,
+    embedded_cloud,
+)
 from local.damage import DAMAGES, Damage, NothingToDamage
 from local.postgres import ADMIN, PostgresFailed
 from local.view import LiveView, Steps, show_report
@@ -275,6 +284,7 @@ def _faults(document: Any) -> list[str]:
     faults += bounds.quarantine_faults(request, from_environment(deployment()))
     if request.source not in (SOURCE, requests.NAMELESS):
         faults.append(f"db_instance_id: make drill has one instance only, {SOURCE}; name that one")
+    faults += storage_faults(request.restore.get("storage_type", ""), STORAGE)
     point = request.recovery_point
     if point.kind == requests.RECOVERY_NAMED:
         faults.append(

@@ -31,6 +31,7 @@ from lambdas.checks.storage import (
 from lambdas.checks.tools import Functions, callable_of, called, may_call, should_be_there
 from lambdas.domain.tools import AMCHECK
 from lambdas.domain.units import RANGE_BYTES, Claim, Measurement, Unit
+from lambdas.domain.versions import read_as
 from lambdas.errors import QueryFailed
 
 NAME = "btrees"
@@ -116,7 +117,7 @@ def plan(survey: Survey) -> Iterator[Unit]:
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Examine all at once; only where that fails, one after the other."""
     functions = unit.detail["functions"]
-    indexes = [StoredIndex(**document) for document in unit.detail["indexes"]]
+    indexes = [read_as(StoredIndex, document) for document in unit.detail["indexes"]]
     outcome = Outcome(Counter({"indexes": len(indexes)}))
     with bench.session(unit.database) as session:
         if functions and _may_be_sampled(indexes):

@@ -39,6 +39,7 @@ from lambdas.domain.catalog import meanwhile
 from lambdas.domain.request import BASELINE_EXACT
 from lambdas.domain.shortened import shortened
 from lambdas.domain.units import Claim, Measurement, Unit, block_ranges
+from lambdas.domain.versions import read_as
 
 NAME = "counts"
 
@@ -79,7 +80,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     """Count on the copy, and hold each bucket against the source's two readings."""
     first, last = unit.detail["blocks"]
     outcome = Outcome()
-    relation = Relation(**unit.detail["relation"])
+    relation = read_as(Relation, unit.detail["relation"])
     with bench.session(unit.database) as session, explaining(session, relation):
         see_all_rows(session, relation)
         if not unit.bounds:
@@ -89,7 +90,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             if unit.detail["unread"]:
                 outcome.not_measured(unit.why)
             return outcome.measurement(unit)
-        buckets = Buckets(**unit.detail["buckets"])
+        buckets = read_as(Buckets, unit.detail["buckets"])
         following, excused = unit.detail["beyond"] or (None, 0)
         counted = count_standing(
             session, relation, unit.detail["horizon"], buckets, (first, last), following
@@ -230,7 +231,7 @@ def _within(bounded: _Bounded, ranges: Sequence[tuple[int, int | None]]) -> _Bou
 
 def _compared(before: Mapping[str, Any], after: Mapping[str, Any], horizon: int) -> _Bounded:
     high, low = before["standing"], after["standing"]
-    total, buckets = (sum(low), sum(high)), Buckets(**before["buckets"])
+    total, buckets = (sum(low), sum(high)), read_as(Buckets, before["buckets"])
     if before["file"] != after["file"] or not before["file"]:
         why = "the table was rewritten on the source meanwhile; its rows are compared as a whole"
         return _Bounded(why, Claim.CONSISTENT, total, buckets, (), before["columns"], horizon)

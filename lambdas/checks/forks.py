@@ -29,6 +29,7 @@ from lambdas.checks.storage import (
 from lambdas.checks.tools import callable_of, called
 from lambdas.domain.tools import PREWARM
 from lambdas.domain.units import Claim, Measurement, Unit, block_ranges
+from lambdas.domain.versions import read_as
 from lambdas.errors import QueryFailed
 
 NAME = "forks"
@@ -152,7 +153,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         if "maps" in unit.detail:
             _count_failures(session, unit, outcome)
             return outcome.measurement(unit)
-        reads = [_Read(**read) for read in unit.detail["reads"]]
+        reads = [read_as(_Read, read) for read in unit.detail["reads"]]
         try:
             outcome.measured["blocks"] = _read(session, unit, reads)
         except QueryFailed as error:
@@ -291,7 +292,7 @@ def _count_failures(session: Session, unit: Unit, outcome: Outcome) -> None:
         outcome.measured["checksum failures"] = 0
         return
     counted = f"{failures:,} checksum failures were counted where 0 were expected"
-    maps = [_Read(**read) for read in unit.detail["maps"]]
+    maps = [read_as(_Read, read) for read in unit.detail["maps"]]
     of_maps = Outcome()
     if unit.detail["functions"] and _one_by_one(session, unit, maps, of_maps):
         outcome.not_asked(f"{counted}: those of maps")

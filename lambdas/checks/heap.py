@@ -24,6 +24,7 @@ from lambdas.domain.units import (
     Unit,
     block_ranges,
 )
+from lambdas.domain.versions import read_as
 from lambdas.errors import QueryFailed
 
 NAME = "heap"
@@ -100,7 +101,7 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Look at all at once; only where that tells something, at one after the other."""
-    parts = [_Part(**part) for part in unit.detail["parts"]]
+    parts = [read_as(_Part, part) for part in unit.detail["parts"]]
     functions = unit.detail["functions"]
     outcome = Outcome()
     with bench.session(unit.database) as session:

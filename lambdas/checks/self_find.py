@@ -18,6 +18,7 @@ from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import Bench, Check, Survey
 from lambdas.checks.storage import StoredIndex, list_indexes, once
 from lambdas.domain.units import Claim, Measurement, Unit
+from lambdas.domain.versions import read_as
 
 NAME = "self_find"
 
@@ -62,7 +63,7 @@ def plan(survey: Survey) -> Iterator[Unit]:
 
 def run(unit: Unit, bench: Bench) -> Measurement:
     """Look every row up, and only where all are found, hold the index's own against the table."""
-    index = StoredIndex(**unit.detail["index"])
+    index = read_as(StoredIndex, unit.detail["index"])
     outcome = Outcome()
     with bench.session(unit.database) as session:
         looked = find_each_row(session, index, outcome, ADVICE)

@@ -29,6 +29,7 @@ from lambdas.checks.storage import (
 from lambdas.checks.tools import Functions, callable_of, called
 from lambdas.domain.tools import VISIBILITY
 from lambdas.domain.units import Claim, Measurement, Unit
+from lambdas.domain.versions import read_as
 
 NAME = "visibility"
 
@@ -90,7 +91,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
     outcome = Outcome()
     with bench.session(unit.database) as session:
         if "index" in unit.detail:
-            _through_index(session, StoredIndex(**unit.detail["index"]), outcome)
+            _through_index(session, read_as(StoredIndex, unit.detail["index"]), outcome)
             return outcome.measurement(unit)
         functions, titles = unit.detail["functions"], dict(unit.detail["tables"])
         for name in _CLAIMS:

@@ -6,7 +6,10 @@ guide, "Amazon RDS DB instance storage":
 - left out, type, IOPS and throughput are those of the backup;
 - with a type alone, the IOPS are still the backup's, and a type that takes none is refused;
 - io1 and io2 have no IOPS of their own: "The storage type io1 requires iops";
-- gp3 takes none below 400 GiB; from there on it has to be given 12,000 or more, and 500 MiB/s.
+- gp3 takes none below 400 GiB; from there on it has to be given 12,000 or more, and 500 MiB/s. So
+  a large gp3 can be made of anything: its own IOPS are given, and the backup's not taken over.
+
+Whether RDS refuses the 3,000 IOPS that every small gp3 has where gp2 is wished, no page says.
 """
 
 from collections.abc import Mapping
@@ -39,6 +42,8 @@ def storage_faults(wished: str, backup: Backup) -> list[str]:
             f"{start}{wished} needs a number of IOPS, and a drill gives none; leave it out for the"
             " source's own storage, or use gp3 where the source has gp2"
         ]
+    if _is_striped(wished, backup):
+        return []
     if had in PROVISIONED or had == GP3 or backup.get("Iops"):
         return [
             f"{start}RDS takes its IOPS over, which {wished} can't have here; leave it out for the"
@@ -54,8 +59,11 @@ def storage_of_copy(wished: str, backup: Backup) -> dict[str, Any]:
     """
     if not wished or wished == _type_of(backup):
         return {"storage_type": ""}
-    striped = wished == GP3 and int(backup.get("AllocatedStorage") or 0) >= STRIPED_GIB
-    return {"storage_type": wished, **(STRIPED if striped else {})}
+    return {"storage_type": wished, **(STRIPED if _is_striped(wished, backup) else {})}
+
+
+def _is_striped(wished: str, backup: Backup) -> bool:
+    return wished == GP3 and int(backup.get("AllocatedStorage") or 0) >= STRIPED_GIB
 
 
 def _type_of(backup: Backup) -> str:

@@ -34,7 +34,7 @@ NEXT_STEP = {
     Verdict.INCONCLUSIVE: "To do: mend the first reason, drill again; runbook: DrillFailed.",
 }
 
-LOOK_AT_WARNINGS = "To do: nothing for the backup; each warning says what to do on the source."
+LOOK_AT_WARNINGS = "To do: nothing for the backup; each warning says what to do."
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,12 @@ HALTED = frozenset({"stopped", "stopping", "deleting", "delete-precheck"})
 DELETING = frozenset({"deleting", "delete-precheck"})
 
 PARAMETERS_SECONDS = 900
-"""How long a usable copy is given to be in sync with its parameter group."""
+"""How long a copy is given to be in sync with its parameter group, from SecureInstance's entry.
+
+That comes right after the first look that finds the restored copy usable. The new password, for
+which it is unusable again, falls into this time: RDS applies the group when it restores, so that no
+more than what is left of it should be needed.
+"""
 
 _NOT_YET = frozenset({"applying", "pending-reboot"})
 
@@ -101,7 +106,7 @@ def look_at_parameters(instance: Mapping[str, Any], group: str, elapsed_seconds:
 
     Args:
         group: the name of the parameter group that the copy was restored with.
-        elapsed_seconds: since the copy was first usable.
+        elapsed_seconds: since SecureInstance began, see ``PARAMETERS_SECONDS``.
     """
     found = {it["DBParameterGroupName"]: it for it in instance.get("DBParameterGroups", [])}
     group = group.lower()  # as RDS keeps it

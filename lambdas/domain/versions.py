@@ -8,10 +8,17 @@ one that a later version added has a default.
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 
 def known_fields(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
     """What of a document the dataclass ``kind`` has a field for."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in document.items() if name in names}
+
+
+def read_as(kind: type[_T], document: Mapping[str, Any]) -> _T:
+    """The dataclass ``kind`` of a document that ``asdict`` made, whichever version did."""
+    return kind(**known_fields(kind, document))

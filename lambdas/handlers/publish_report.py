@@ -1,6 +1,7 @@
 """PublishReport: the final verdict, the manifest, the page, the verdict on the snapshot."""
 
 import os
+import time
 from datetime import datetime
 from typing import Any
 
@@ -15,12 +16,25 @@ from lambdas.domain.failure import in_words
 from lambdas.domain.ownership import VERDICT
 from lambdas.domain.request import MODE_SNAPSHOT
 from lambdas.domain.verdict import Judgement, Verdict, conclude, judgement_from
-from lambdas.errors import NotFound, NotOurs, TimeMachineError
+from lambdas.errors import (
+    NotFound,
+    NotOurs,
+    ResourceBusy,
+    ServiceUnavailable,
+    Throttled,
+    TimeMachineError,
+)
 from lambdas.observability import Event, logged, logger, write_metrics
 from lambdas.settings import from_environment
 
 REASONS_IN_OUTPUT = 5
 SNAPSHOTS_IN_REPORT = 50
+
+TAG_WAITS_SECONDS = (1, 2, 4, 8)
+"""Between the tries to tag. The report waits for no more: a FAILED has to be heard of."""
+
+TAG_SECONDS = 60
+"""After these no further try begins, whatever a call takes."""
 
 
 @logged("PublishReport")
@@ -55,7 +69,7 @@ def _publish(event: Event, drill: Drill, evidence: Evidence, now: datetime) -> d
         drill, judgement, event["marks"], event["snapshot"], cleanup, event.get("kept"), now
     )
     if drill.snapshot_is_new and drill.mode != MODE_SNAPSHOT:
-        _tag_verdict(drill, judgement.verdict)
+        report["warnings"] += _tag_verdict(drill, judgement.verdict)
     report |= _snapshots(drill)
     evidence.write_page(documents.PAGE, render(report))
     evidence.write(documents.REPORT, report)
@@ -75,12 +89,37 @@ def _cleanup_detail(event: Event) -> str:
     return str(cleanup["detail"]) if cleanup["done"] else in_words(cleanup["failure"])
 
 
-def _tag_verdict(drill: Drill, verdict: Verdict) -> None:
-    """Retention keeps the newest PASSED snapshot of a source, and reads that off this tag."""
+def _tag_verdict(drill: Drill, verdict: Verdict) -> list[str]:
+    """Retention keeps the newest PASSED snapshot of a source, and reads that off this tag.
+
+    Returns a warning when it could not be set. That changes no verdict and no state tries it again:
+    AddTagsToResource answers InvalidDBSnapshotState for as long as the snapshot is busy.
+    """
     try:
-        Rds().tag_snapshot(drill.owner, drill.snapshot_id, {VERDICT: verdict})
+        _tag_patiently(drill, verdict)
     except (NotFound, NotOurs) as error:
         logger.warning("the verdict was not tagged", reason=str(error))
+    except TimeMachineError as error:
+        logger.warning("the verdict was not tagged", reason=str(error))
+        return [
+            f"retention does not know that the snapshot {drill.snapshot_id} is {verdict}: add the"
+            f" tag {VERDICT} = {verdict} to it ({error})"
+        ]
+    return []
+
+
+def _tag_patiently(drill: Drill, verdict: Verdict) -> None:
+    last = time.monotonic() + TAG_SECONDS
+    for wait in TAG_WAITS_SECONDS:
+        try:
+            Rds().tag_snapshot(drill.owner, drill.snapshot_id, {VERDICT: verdict})
+        except (ResourceBusy, ServiceUnavailable, Throttled):
+            if time.monotonic() + wait > last:
+                raise
+            time.sleep(wait)
+        else:
+            return
+    Rds().tag_snapshot(drill.owner, drill.snapshot_id, {VERDICT: verdict})
 
 
 def _snapshots(drill: Drill) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from lambdas.budget import OUT_OF_TIME, SecondsLeft
 from lambdas.checks import CHECKS
 from lambdas.checks.shape import Bench, Check, Seen, Survey, SurveyedDatabase, failed
 from lambdas.domain.units import Measurement, Status, Unit
+from lambdas.domain.versions import read_as
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 from lambdas.verification.lender import Lender
 from lambdas.verification.nonsense import NONSENSE, told
@@ -134,7 +135,7 @@ def _of_the_survey(unit: Unit) -> Measurement | None:
     """What the survey already knows of a unit."""
     if "unseen" not in unit.detail:
         return None
-    seen = Seen(**unit.detail["unseen"])
+    seen = read_as(Seen, unit.detail["unseen"])
     if seen.damaged:
         return Measurement(unit.id, Status.WRONG, findings=(seen.unread,))
     return Measurement(unit.id, Status.UNMEASURED, notes=(seen.unread,))

@@ -22,6 +22,7 @@ from lambdas.checks.shape import Relation
 from lambdas.domain import readings
 from lambdas.domain.catalog import YOUNG_WINDOW
 from lambdas.domain.readings import SourceUnit
+from lambdas.domain.versions import read_as
 from lambdas.domain.write_counters import NAME as WRITE_COUNTERS
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 from lambdas.observability import logger
@@ -292,7 +293,7 @@ def _read_chunk(
     session: Session, relation: Relation, horizon: int, unit: SourceUnit
 ) -> dict[str, Any]:
     """Counts by bucket hold for one file only: VACUUM FULL moves rows to other blocks."""
-    buckets = standing.Buckets(**unit.buckets)
+    buckets = read_as(standing.Buckets, unit.buckets)
     with standing.held(session, relation) as file:
         if not file:
             return {}

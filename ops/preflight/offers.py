@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from ops.preflight.account import Account, Facts, NotKnown
 from ops.preflight.answers import Answer, Question, blocked, ok, warning
@@ -34,26 +35,38 @@ def _ask(account: Account, source: Source, asked: str, subnets: tuple[str, ...])
             "mend what is said of the source, then ask again",
         )
     wanted = asked or found["DBInstanceClass"]
-    offers = account.find(
-        Calls.OFFERS,
-        Engine="postgres",
-        EngineVersion=found["EngineVersion"],
-        DBInstanceClass=wanted,
-        Vpc=True,
-    )
+    of_version = {"Engine": "postgres", "EngineVersion": found["EngineVersion"], "Vpc": True}
+    offers = _offers(account, **of_version, DBInstanceClass=wanted)
     listed = account.find(Calls.SUBNETS, SubnetIds=list(subnets)) if subnets else {}
     return {
         "Source": found,
         "Class": wanted,
-        "Offers": offers.get("OrderableDBInstanceOptions", []),
+        "Offers": offers,
+        "VersionOffered": bool(offers or _offers(account, **of_version)),
         "Zones": sorted({subnet["AvailabilityZone"] for subnet in listed.get("Subnets", [])}),
     }
+
+
+def _offers(account: Account, **asked: Any) -> list[Facts]:
+    offers: list[Facts] = account.find(Calls.OFFERS, **asked).get("OrderableDBInstanceOptions", [])
+    return offers
 
 
 def judge(subject: str, found: Facts) -> Iterator[Answer]:
     """The copy has the source's version, storage and encryption, which are not asked for again."""
     source, wanted = found["Source"], f"{found['Class']} with {found['Source']['EngineVersion']}"
     offers = [offer for offer in found["Offers"] if _takes(offer, source)]
+    if not found["VersionOffered"]:
+        # AWS, "troubleshoot an RDS DB instance class that I can't view": a deprecated version shows
+        # no class, and its snapshots can still be restored by the API.
+        yield warning(
+            subject,
+            f"RDS no longer offers PostgreSQL {source['EngineVersion']} for new instances; whether"
+            " it restores a backup of that version shows at the first drill only",
+            "upgrade the source to a minor version that RDS offers (aws rds"
+            " describe-db-engine-versions --engine postgres), or see that the first drill passes",
+        )
+        return
     if not found["Offers"]:
         yield blocked(subject, f"RDS offers no {wanted} in this region", _OTHER_CLASS)
         return

@@ -87,6 +87,14 @@ class Plan:
         asked = [night.input.get("restore", {}).get("instance_class", "") for night in nights]
         return list(dict.fromkeys([settings.copy_instance_class, *filter(None, asked)]))
 
+    def needs_no_group(self, source: Source) -> bool:
+        """Whether it has schedules, and none needs a quarantine group of the deployment."""
+        nights = [n for n in self.settings.nightly if source.db_instance_id in n.sources]
+        named = [bool(n.input.get("restore", {}).get("parameter_group")) for n in nights]
+        return bool(nights) and all(
+            own or not night.restores for night, own in zip(nights, named, strict=True)
+        )
+
     @property
     def kept_snapshots(self) -> int:
         """The most snapshots that the nights come to, as the settings count them."""

@@ -11,6 +11,9 @@ from ops.preflight.place import RENEW, trusted_authorities
 from ops.preflight.plan import Plan
 from stacks.settings import Network, Source
 
+OLDEST, NEWEST = 14, 18
+"""What postgres_majors takes."""
+
 
 def questions(plan: Plan) -> Iterator[Question]:
     """One for each source."""
@@ -52,11 +55,12 @@ def _judge(found: Facts, plan: Plan, source: Source) -> Iterator[Answer]:
             "correct sources.db_instance_id, or set AWS_REGION; a cluster is none",
         )
         return
-    kind = list(judge_kind(found, source, [group.major for group in plan.parameter_groups]))
+    kind = list(judge_kind(found, source))
     if kind:
         yield from kind
         return
     answers = [
+        *judge_major(found, source, plan),
         *judge_status(found, source),
         *judge_habits(found, source),
         *judge_authority(found, source, trusted_authorities(found["Region"])),
@@ -74,7 +78,7 @@ def described(found: Facts) -> str:
     )
 
 
-def judge_kind(found: Facts, source: Source, majors: list[int]) -> Iterator[Answer]:
+def judge_kind(found: Facts, source: Source) -> Iterator[Answer]:
     """What no drill can do with it."""
     subject, engine = subject_of(source), found["Engine"]
     if engine != "postgres":
@@ -91,14 +95,36 @@ def judge_kind(found: Facts, source: Source, majors: list[int]) -> Iterator[Answ
             " RDS takes no instance snapshots",
             "take it out of sources; an instance with a standby (MultiAZ) is fine",
         )
-    elif major_of(found) not in majors:
-        known = ", ".join(map(str, majors))
-        yield blocked(
+
+
+def judge_major(found: Facts, source: Source, plan: Plan) -> Iterator[Answer]:
+    """A drill is refused that restores without a quarantine group (target_faults of the domain)."""
+    subject, major = subject_of(source), major_of(found)
+    majors = [group.major for group in plan.parameter_groups]
+    if major in majors:
+        return
+    says = (
+        f"it runs PostgreSQL {found['EngineVersion']}, and the deployment has quarantine"
+        f" parameter groups for {', '.join(map(str, majors)) or 'no version'}"
+    )
+    remedy = _remedy_of_major(major)
+    if plan.needs_no_group(source):
+        yield warning(
             subject,
-            f"it runs PostgreSQL {found['EngineVersion']}, and the deployment has quarantine"
-            f" parameter groups for {known}",
-            f"add {major_of(found)} to postgres_majors, which knows 14 to 18",
+            f"{says}; its schedules restore nothing or name a group, any other drill is refused",
+            f"for other drills {remedy}, or name restore.parameter_group in their input",
         )
+        return
+    yield blocked(subject, says, remedy)
+
+
+def _remedy_of_major(major: int) -> str:
+    if OLDEST <= major <= NEWEST:
+        return f"add {major} to postgres_majors"
+    known = f"drills know PostgreSQL {OLDEST} to {NEWEST}"
+    if major > NEWEST:
+        return f"take it out of sources: {known}"
+    return f"upgrade it to {OLDEST} or later, or take it out of sources: {known}"
 
 
 def judge_status(found: Facts, source: Source) -> Iterator[Answer]:

@@ -652,6 +652,27 @@ def test_the_makefile_hands_over_what_was_said(tmp_path: Path) -> None:
     assert done.stdout == "-c 'prefix=tm'\n"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "majors"),
+    [([], "14, 15, 16"), (["-c", "postgres_majors=[18]"], "18")],
+)
+def test_the_versions_that_sources_must_have_are_said(
+    tmp_path: Path, arguments: list[str], majors: str
+) -> None:
+    """Nothing else would say it before the first drill is refused."""
+    done = subprocess.run(
+        [sys.executable, "app.py", "-c", "aws:cdk:bundling-stacks=[]", *arguments],
+        cwd=ROOT,
+        env={"CDK_OUTDIR": str(tmp_path), "PATH": "/nowhere", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"must be on PostgreSQL {majors} (setting postgres_majors)" in done.stderr
+    assert done.stdout == ""
+
+
 def test_a_bad_setting_ends_the_command_with_one_line(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     file.write_text('{"prefix": "X", "sources": []}', encoding="utf-8")

@@ -147,6 +147,10 @@ def test_an_unusable_option_says_what_would_be_right(folder: Path, tmp_path: Pat
             '{"db_instance_id": "shop-production", "recovery_point": {"latest": "manual"}}',
             ["recovery_point: make drill begins with no manual snapshot"],
         ),
+        (
+            '{"db_instance_id": "shop-production", "restore": {"storage_type": "io1"}}',
+            ["restore.storage_type: the backup is on gp2; io1 needs a number of IOPS"],
+        ),
     ],
 )
 def test_a_bad_input_is_told_one_fault_a_line_before_there_is_a_cloud(

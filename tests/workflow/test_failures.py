@@ -96,6 +96,13 @@ CALLS = [
 ]
 
 
+TOLD = {
+    ("PublishReport", "rds.DescribeDBSnapshots"),
+    ("PublishReport", "rds.AddTagsToResource"),
+}
+"""What changes no verdict: the report warns of it."""
+
+
 def drill_with(state: str) -> dict[str, Any]:
     """One that passes through a state."""
     return {**DRILL, "mode": "restore"} if state == "KeepInstance" else DRILL
@@ -186,6 +193,7 @@ def one_of_each_operation() -> list[tuple[str, str]]:
     [
         call if call in one_of_each_operation() else pytest.param(*call, marks=pytest.mark.thorough)
         for call in CALLS
+        if call not in TOLD
     ],
 )
 def test_a_denied_call_never_leaves_a_copy(cloud: Cloud, state: str, operation: str) -> None:
@@ -321,6 +329,33 @@ def test_a_denial_tells_what_aws_said(cloud: Cloud) -> None:
     cloud.ledger.faults.append(Fault("rds.CreateDBSnapshot", "AccessDenied"))
     ending = cloud.run(DRILL)
     assert "AWS answered AccessDenied: scripted fault" in ending.cause
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("rds.AddTagsToResource", "InvalidDBSnapshotState"),
+        ("rds.AddTagsToResource", "AccessDenied"),
+        ("rds.DescribeDBSnapshots", "AccessDenied"),
+        pytest.param("rds.AddTagsToResource", "Throttling", marks=pytest.mark.thorough),
+    ],
+)
+def test_a_verdict_that_can_not_be_tagged_is_reported_at_once(
+    cloud: Cloud, operation: str, code: str
+) -> None:
+    """Neither the report waits for a busy snapshot, nor is what was proven unproven by it."""
+    cloud.ledger.faults.append(Fault(operation, code, state="PublishReport"))
+    ending = cloud.run({"db_instance_id": SOURCE})
+    assert ending.status == "SUCCEEDED", ending.cause
+    states = [state for state, _, _ in cloud.functions.invocations]
+    assert states.count("PublishReport") == 1
+    report = next(b for k, b in cloud.evidence().items() if k.endswith("report.json"))
+    (warning,) = json.loads(report)["warnings"]
+    assert "add the tag time-machine:verdict = PASSED" in warning
+    assert code in warning
+    notice = cloud.notices()[-1]
+    assert notice.subject.startswith("PASSED")
+    assert warning[:100] in notice.message
 
 
 def test_a_wrong_verdict_survives_a_lost_report(cloud: Cloud) -> None:

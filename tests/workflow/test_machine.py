@@ -212,6 +212,14 @@ def test_from_the_restore_on_every_way_out_passes_the_teardown() -> None:
     assert {rule["Next"] for rule in STATES["KeepInstance"]["Catch"]} == {"DeleteInstance"}
 
 
+def test_the_time_for_the_parameters_begins_when_the_copy_is_secured() -> None:
+    """``PARAMETERS_SECONDS`` says so: right after the look that found the restored copy usable."""
+    since = STATES["CheckInstance"]["Arguments"]["since"]
+    assert since.startswith("{% $goal = 'secured' ? $marks.SecureInstance : ")
+    (ready,) = [it for it in STATES["IsCopyReady"]["Choices"] if it["Next"] == "SecureInstance"]
+    assert ready["Condition"] == "{% $look.phase = 'ready' and $goal = 'restored' %}"
+
+
 def test_no_error_leads_to_a_green_end() -> None:
     """Whatever is caught can reach an end only through the verdict."""
     for state in STATES.values():

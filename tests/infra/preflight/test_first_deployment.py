@@ -72,3 +72,12 @@ def test_what_it_links_to_is_there() -> None:
         headings = re.findall(r"^#+ (.+)$", (FILE.parent / other).read_text("utf-8"), re.MULTILINE)
         anchors = {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
         assert anchor in anchors, (other, anchor)
+
+
+def test_of_a_redrive_it_says_no_more_than_the_runbook() -> None:
+    """The machines' roles may redrive the batches of their maps, and one page says when."""
+    saying = [text for text in ENTRIES.values() if "redrive" in text.lower()]
+    assert saying
+    for text in saying:
+        assert "(runbook.md#redrive-an-execution)" in text
+        assert not re.search(r"no\s+redrive|can(?:no|')t\s+be\s+redriven", text)

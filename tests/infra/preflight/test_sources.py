@@ -1,5 +1,8 @@
 """What is said of a source, and of the copy that RDS would have to offer."""
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +11,7 @@ from ops.preflight import offers, sources
 from ops.preflight.account import NotKnown
 from ops.preflight.answers import Answer, Level
 from ops.preflight.plan import Plan
+from stacks import settings
 from tests.infra.preflight.conftest import Refusal, account, plan
 from tests.infra.test_settings import GIVEN, SECRET
 
@@ -75,7 +79,9 @@ CASES: list[tuple[Plan, dict[str, Any] | None, Level, str, str]] = [
     (PLAIN, {"Engine": "mysql"}, Level.BLOCKED, "mysql", "take it out"),
     (PLAIN, {"DBClusterIdentifier": "shops"}, Level.BLOCKED, "Multi-AZ DB cluster shops", ""),
     (PLAIN, {"EngineVersion": "15.8"}, Level.BLOCKED, "groups for 16, 17", "add 15"),
-    (PLAIN, {"EngineVersion": "13.12"}, Level.BLOCKED, "13.12", "knows 14 to 18"),
+    (PLAIN, {"EngineVersion": "13.12"}, Level.BLOCKED, "13.12", "upgrade it to 14 or later"),
+    (PLAIN, {"EngineVersion": "9.6.24"}, Level.BLOCKED, "9.6.24", "or take it out of sources"),
+    (PLAIN, {"EngineVersion": "19.1"}, Level.BLOCKED, "19.1", "take it out of sources"),
     (PLAIN, {"DBInstanceStatus": "stopped"}, Level.BLOCKED, "stopped", "start"),
     (PLAIN, {"DBInstanceStatus": "storage-full"}, Level.BLOCKED, "storage-full", "repair"),
     (PLAIN, {"DBInstanceStatus": "backing-up"}, Level.WARNING, "backing-up", "wait"),
@@ -123,6 +129,50 @@ def test_what_a_drill_would_meet_is_said_of_the_source(
     assert answer.remedy
 
 
+def night(**given: Any) -> dict[str, Any]:
+    return {"sources": ["shop"], "cron": "0 3 * * ? *", "input": given}
+
+
+GROUP_NAMED = night(restore={"parameter_group": "shop-15"})
+SNAPSHOT = night(mode="snapshot")
+
+
+@pytest.mark.parametrize(
+    ("nights", "level"),
+    [
+        ([SNAPSHOT], Level.WARNING),
+        ([GROUP_NAMED], Level.WARNING),
+        ([SNAPSHOT, GROUP_NAMED], Level.WARNING),
+        ([night()], Level.BLOCKED),
+        ([SNAPSHOT, night()], Level.BLOCKED),
+        ([night(restore={"instance_class": "db.m7g.large"})], Level.BLOCKED),
+    ],
+)
+@pytest.mark.parametrize("version", ["15.8", "13.12"])
+def test_a_major_without_a_group_blocks_only_what_needs_one(
+    nights: list[dict[str, Any]], level: Level, version: str
+) -> None:
+    of = plan(GROUPS, nightly=[{**it, "cron": f"{n} 3 * * ? *"} for n, it in enumerate(nights)])
+    (answer,) = said(of, {**SHOP, "EngineVersion": version})
+    assert answer.level is level, answer
+    assert "groups for 16, 17" in answer.says
+
+
+def test_no_remedy_asks_for_a_major_that_the_settings_refuse() -> None:
+    file = Path(settings.__file__).with_name("settings.schema.json")
+    majors = json.loads(file.read_text(encoding="utf-8"))["properties"]["postgres_majors"]["items"]
+    assert (majors["minimum"], majors["maximum"]) == (sources.OLDEST, sources.NEWEST)
+    for major in (9, sources.OLDEST - 1, sources.NEWEST + 1):
+        (answer,) = said(PLAIN, {**SHOP, "EngineVersion": f"{major}.1"})
+        assert "add" not in answer.remedy
+
+
+def test_what_else_is_to_be_said_of_a_source_is_said_beside_its_major() -> None:
+    change = {"EngineVersion": "15.8", "BackupRetentionPeriod": 0}
+    levels = [answer.level for answer in said(PLAIN, {**SHOP, **change})]
+    assert levels == [Level.BLOCKED, Level.WARNING]
+
+
 def test_a_source_without_a_secret_may_be_in_any_network() -> None:
     (answer,) = said(PLAIN, {**SHOP, "DBSubnetGroup": {"VpcId": "vpc-1"}, "VpcSecurityGroups": []})
     assert answer.level is Level.OK
@@ -146,15 +196,31 @@ OFFER: dict[str, Any] = {
 }
 
 
+OTHER = {**OFFER, "DBInstanceClass": "db.r8g.large"}
+
+
 def zone(letter: str) -> dict[str, Any]:
     return {"SubnetId": f"subnet-{letter}", "AvailabilityZone": f"eu-central-1{letter}"}
 
 
-def offered(of: Plan, listed: list[dict[str, Any]], zones: str = "") -> list[Answer]:
+def offered(
+    of: Plan,
+    listed: list[dict[str, Any]],
+    zones: str = "",
+    of_version: Sequence[dict[str, Any]] = (OTHER,),
+) -> list[Answer]:
+    """What is said of the copy.
+
+    Args:
+        listed: RDS's offers of the source's version and class.
+        of_version: those of any class of that version.
+    """
     (question,) = offers.questions(of)
     found = account(
         DescribeDBInstances={"DBInstances": [SHOP]},
-        DescribeOrderableDBInstanceOptions={"OrderableDBInstanceOptions": listed},
+        DescribeOrderableDBInstanceOptions=lambda asked: {
+            "OrderableDBInstanceOptions": listed if "DBInstanceClass" in asked else list(of_version)
+        },
         DescribeSubnets={"Subnets": [zone(letter) for letter in zones]},
     )
     return list(question.judge(question.ask(found)))
@@ -186,13 +252,18 @@ def test_the_copy_is_offered_with_the_storage_of_the_source(
     assert bool(answer.remedy) == (level is not Level.OK)
 
 
+def test_a_version_that_rds_has_retired_is_no_fault_of_the_class() -> None:
+    """Another class would change nothing, and a restore of such a backup may well work."""
+    (answer,) = offered(PLAIN, [], of_version=[])
+    assert answer.level is Level.WARNING
+    assert "no longer offers PostgreSQL 16.4" in answer.says
+    assert "upgrade the source" in answer.remedy
+    assert "copy_instance_class" not in answer.remedy
+
+
 def test_each_class_that_a_copy_may_have_is_asked_about() -> None:
-    night = {
-        "sources": ["shop"],
-        "cron": "0 3 * * ? *",
-        "input": {"restore": {"instance_class": "db.r8g.large"}},
-    }
-    asked = [q.subject for q in offers.questions(plan(GROUPS, nightly=[night]))]
+    other = night(restore={"instance_class": "db.r8g.large"})
+    asked = [q.subject for q in offers.questions(plan(GROUPS, nightly=[other]))]
     assert asked == ["copy of shop", "copy of shop as db.r8g.large"]
     (chosen,) = offers.questions(plan(GROUPS, copy_instance_class="db.m7g.large"))
     assert chosen.subject == "copy of shop as db.m7g.large"

@@ -19,6 +19,8 @@ BACKUPS: dict[str, dict[str, Any]] = {
         "StorageThroughput": 500,
     },
     "io1": {"StorageType": "io1", "AllocatedStorage": 100, "Iops": 3000},
+    "large io1": {"StorageType": "io1", "AllocatedStorage": 1000, "Iops": 20000},
+    "nearly large io1": {"StorageType": "io1", "AllocatedStorage": 399, "Iops": 12000},
     "io2": {"StorageType": "io2", "AllocatedStorage": 6000, "Iops": 80000},
 }
 TYPES = ("gp2", "gp3", "io1", "io2")
@@ -33,7 +35,12 @@ TAKEN = {
     ("gp3", "gp2"): {"StorageType": "gp3"},
     ("gp3", "standard"): {"StorageType": "gp3"},
     ("gp2", "standard"): {"StorageType": "gp2"},
-    ("gp3", "large gp2"): {"StorageType": "gp3", "Iops": 12000, "StorageThroughput": 500},
+    ("io1", "large io1"): {},
+    ("io1", "nearly large io1"): {},
+    **{
+        ("gp3", had): {"StorageType": "gp3", "Iops": 12000, "StorageThroughput": 500}
+        for had in ("large gp2", "large io1", "io2")
+    },
 }
 """By what is wished and what the backup has: what is asked of RDS. All others are refused."""
 
