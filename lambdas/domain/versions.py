@@ -7,7 +7,7 @@ one that a later version added has a default.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any
 
 
@@ -15,3 +15,14 @@ def known_fields(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]
     """What of a document the dataclass ``kind`` has a field for."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in document.items() if name in names}
+
+
+def lacking_fields(kind: type[Any], document: Mapping[str, Any]) -> list[str]:
+    """What the dataclass ``kind`` can't be made without, and a document does not have."""
+    return [
+        field.name
+        for field in fields(kind)
+        if field.name not in document
+        and field.default is MISSING
+        and field.default_factory is MISSING
+    ]

@@ -8,6 +8,7 @@ from lambdas.adapters.evidence import Evidence
 from lambdas.domain import documents
 from lambdas.domain.load import LoadPlan, Part, Rejects, Target, Way, outcome_of, types_widened
 from lambdas.domain.load_request import LoadRequest, parse
+from lambdas.domain.versions import known_fields, lacking_fields
 from lambdas.errors import LoadOver
 from lambdas.loading.rows import Stretch
 
@@ -36,16 +37,31 @@ class LoadFolder:
         return parse(self.evidence.read(documents.REQUEST))
 
     def plan(self) -> LoadPlan:
-        """What was planned."""
+        """What was planned.
+
+        Raises:
+            LoadOver: by another version, which left out what is needed to load it.
+        """
+        found = self.evidence.read(documents.LOAD)
+        return LoadPlan(tuple(map(_target, found["targets"])), tuple(map(_part, found["parts"])))
+
+    def tables(self) -> LoadPlan:
+        """The plan as far as the teardown needs it, whatever else another version left out."""
         found = self.evidence.read(documents.LOAD)
         return LoadPlan(
-            tuple(_target(target) for target in found["targets"]),
-            tuple(Part(**part) for part in found["parts"]),
+            tuple(_target(_NO_TARGET | _of_known_way(target)) for target in found["targets"]),
+            tuple(_part(_NO_PART | part) for part in found["parts"]),
         )
 
     def stretch(self, number: int) -> Stretch:
-        """What a part says about its rows."""
-        return Stretch(**self.evidence.read(documents.stretch(number)))
+        """What a part says about its rows.
+
+        Raises:
+            LoadOver: another version surveyed it, and left out what is needed.
+        """
+        found = self.evidence.read(documents.stretch(number))
+        _refuse_lacking(Stretch, found)
+        return Stretch(**known_fields(Stretch, found))
 
     def loaded(self, number: int) -> dict[str, Any] | None:
         """What became of a part; None when it gave no result."""
@@ -107,14 +123,52 @@ class LoadFolder:
         }
 
 
+_NO_TARGET: dict[str, Any] = {"columns": (), "all_columns": (), "key": ()}
+_NO_PART: dict[str, Any] = {
+    "bucket": "",
+    "key": "",
+    "etag": "",
+    "size_bytes": 0,
+    "first": 0,
+    "end": 0,
+    "compression": "",
+}
+"""What no table is dropped by. Of a part that is to be loaded a default would leave out rows."""
+
+
+def _of_known_way(target: Mapping[str, Any]) -> dict[str, Any]:
+    """The way only says how rows came in, and not which tables there are."""
+    return {name: value for name, value in target.items() if name != "way" or value in set(Way)}
+
+
 def _target(document: Mapping[str, Any]) -> Target:
-    return Target(
-        document["schema"],
-        document["table"],
-        tuple(document["columns"]),
-        tuple(document["all_columns"]),
-        tuple(document["key"]),
-        tuple((name, kind) for name, kind in document["definition"]),
-        Way(document["way"]),
-        tuple(document["left_out"]),
+    _refuse_lacking(Target, document)
+    found = {name: _frozen(value) for name, value in known_fields(Target, document).items()}
+    if "way" not in found:
+        return Target(**found)
+    if found["way"] not in set(Way):
+        raise _other_version(f"fills the table {found['table']} in a way that this one has not")
+    return Target(**{**found, "way": Way(found["way"])})
+
+
+def _part(document: Mapping[str, Any]) -> Part:
+    _refuse_lacking(Part, document)
+    return Part(**known_fields(Part, document))
+
+
+def _refuse_lacking(kind: type[Any], document: Mapping[str, Any]) -> None:
+    if lacking := lacking_fields(kind, document):
+        raise _other_version(
+            f"did not write down {', '.join(lacking)} of a {kind.__name__.lower()}"
+        )
+
+
+def _other_version(did: str) -> LoadOver:
+    return LoadOver(
+        f"the load was begun by another version of Time Machine, which {did}: start a new load now"
+        " that this version is deployed"
     )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
