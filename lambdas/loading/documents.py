@@ -1,15 +1,25 @@
 """A load's documents in its evidence folder: written by one state, read by the others."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lambdas.adapters.evidence import Evidence
 from lambdas.domain import documents
-from lambdas.domain.load import LoadPlan, Part, Rejects, Target, Way, outcome_of, types_widened
+from lambdas.domain.load import (
+    LoadPlan,
+    Part,
+    Rejects,
+    Target,
+    Way,
+    first_of,
+    outcome_of,
+    types_widened,
+)
 from lambdas.domain.load_request import LoadRequest, parse
 from lambdas.domain.versions import known_fields, lacking_fields
 from lambdas.errors import LoadOver
+from lambdas.loading.infer import TEXT, WRITTEN
 from lambdas.loading.rows import Stretch
 
 
@@ -49,7 +59,7 @@ class LoadFolder:
         """The plan as far as the teardown needs it, whatever else another version left out."""
         found = self.evidence.read(documents.LOAD)
         return LoadPlan(
-            tuple(_target(_NO_TARGET | _of_known_way(target)) for target in found["targets"]),
+            tuple(_target(_NO_TARGET | _in_words_of_this(target)) for target in found["targets"]),
             tuple(_part(_NO_PART | part) for part in found["parts"]),
         )
 
@@ -136,19 +146,23 @@ _NO_PART: dict[str, Any] = {
 """What no table is dropped by. Of a part that is to be loaded a default would leave out rows."""
 
 
-def _of_known_way(target: Mapping[str, Any]) -> dict[str, Any]:
-    """The way only says how rows came in, and not which tables there are."""
-    return {name: value for name, value in target.items() if name != "way" or value in set(Way)}
+def _in_words_of_this(target: Mapping[str, Any]) -> dict[str, Any]:
+    """Ways and types only say how rows came in, and not which tables there are."""
+    is_known = target.get("way") in set(Way)
+    known = {name: value for name, value in target.items() if name != "way" or is_known}
+    return {**known, "definition": ()}
 
 
 def _target(document: Mapping[str, Any]) -> Target:
     _refuse_lacking(Target, document)
     found = {name: _frozen(value) for name, value in known_fields(Target, document).items()}
-    if "way" not in found:
-        return Target(**found)
-    if found["way"] not in set(Way):
-        raise _other_version(f"fills the table {found['table']} in a way that this one has not")
-    return Target(**{**found, "way": Way(found["way"])})
+    target = Target(**found)
+    if target.way not in set(Way):
+        raise _other_version(f"fills the table {target.table} in a way that this one has not")
+    if strange := [name for name, kind in target.definition if kind not in (TEXT, *WRITTEN)]:
+        told = ", ".join(first_of(strange))
+        raise _other_version(f"gave columns of {target.table} types that this one has not: {told}")
+    return replace(target, way=Way(target.way))
 
 
 def _part(document: Mapping[str, Any]) -> Part:

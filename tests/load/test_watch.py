@@ -202,14 +202,14 @@ def test_a_value_has_a_type_if_and_only_if_the_server_prints_it_so(
 
 def server_prints(loads: Loads, kind: str, values: list[str]) -> list[str | None]:
     """Each value through the type and back to text; None where the type refuses it."""
-    printed = "format('%s', value::boolean)" if kind == "boolean" else f"value::{kind}::text"
     connection: Any = loads.server.connect_as_admin(DATABASE)
     try:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SET TimeZone = 'UTC'; SET DateStyle = 'ISO';"
                 " CREATE FUNCTION pg_temp.prints(value text) RETURNS text LANGUAGE plpgsql AS"
-                f" $$BEGIN RETURN {printed}; EXCEPTION WHEN data_exception THEN RETURN NULL; END$$"
+                f" $$BEGIN RETURN format('%s', value::{kind});"
+                " EXCEPTION WHEN data_exception THEN RETURN NULL; END$$"
             )
             cursor.execute("SELECT pg_temp.prints(v) FROM unnest(%s) AS x (v)", [values])
             return [text for (text,) in cursor.fetchall()]

@@ -182,18 +182,28 @@ def test_a_part_whose_place_is_not_written_down_is_not_loaded(loading: Loading, 
     assert loading.sql("SELECT count(*)::int FROM loaded") == [(0,)]
 
 
-def test_a_way_that_only_a_later_version_has_is_torn_down_all_the_same(loading: Loading) -> None:
-    def in_another_way(what: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        return {**document, "way": "by_swapping"} if what == "target" else dict(document)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"way": "by_swapping"}, "fills the table loaded in a way that this one has not"),
+        ({"definition": [["id", "bigint"], ["note", "box"]]}, "types that this one has not: note"),
+    ],
+    ids=["way", "type"],
+)
+def test_words_that_only_another_version_has_are_torn_down_all_the_same(
+    loading: Loading, words: dict[str, Any], said: str
+) -> None:
+    def in_other_words(what: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        return {**document, **words} if what == "target" else dict(document)
 
     def change(state: str, event: Any) -> None:
         if state in ("FinishLoad", "TidyLoad"):
-            loading.reshape(event, in_another_way)
+            loading.reshape(event, in_other_words)
 
     loading.cloud.functions.before = change
     ending = loading.run()
     assert ending.status == "FAILED"
-    assert "fills the table loaded in a way that this one has not" in ending.cause
+    assert said in ending.cause
     assert loading.staging() == []
 
 
