@@ -143,7 +143,18 @@ def test_words_of_sql_are_names_as_any_other(loads: Loads) -> None:
         ),
         (b'id,name\n1,5" x 6" pipe\n', "line 2, column name: a quote stands in the midst"),
         (b'id,name\n1,"a\n2,"b\n', "line 2, column name: a quote stands in the midst"),
-        (b'id,name\n1,a\n2,x"\n', "row that begins in line 3 does not end: a quote is never"),
+        (
+            b'id,name\n1,5" pipe\n2,x\n',
+            "line 2, column name: a quote stands in the midst of a field and is never closed; COPY"
+            " would drop it, and take all that follows for one row. Put the field in quotes and"
+            " double those in it, or give as format.quote a character that the data do not have",
+        ),
+        (
+            b'id,name\n1,a\n2,x"\n',
+            "line 3, column name: a quote stands in the midst of a field and",
+        ),
+        (b'id,name\n1,5" pipe\n2,"x"\n', "line 2, column name: a quote stands in the midst of"),
+        (b'id,name\n1,a\n2,"x', "line 3, column name: a quote opens a field and is never closed"),
         (b"id,name\n1,a\n\n", "line 3: the row has more or fewer fields"),
     ],
 )
