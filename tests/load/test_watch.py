@@ -18,6 +18,11 @@ from tests.load.conftest import DATABASE, Loads
 
 FORMS = [CsvFormat(), CsvFormat(delimiter=";", quote="'"), CsvFormat(escape="\\"), CsvFormat(" ")]
 HARD = st.text(st.sampled_from("a1,;\"'\\ \t\n\r."), max_size=30)
+FIELDS = st.sampled_from(["1", "x", '"a\rb"', '"a\nb"', '"a\r\nb"', '"5"', "", '5" x', '"5 x'])
+ENDINGS = st.sampled_from(["\n", "\r", "\r\n"])
+ROWS = st.lists(st.tuples(FIELDS, FIELDS, ENDINGS), max_size=5).map(
+    lambda rows: "".join(f"{a},{b}{ending}" for a, b, ending in rows)
+)
 
 
 def watched(
@@ -112,8 +117,45 @@ def test_quotes_around_a_field_pass(form: CsvFormat, size: int) -> None:
     assert watched(f"{row}\n".encode() * 3, ["text"] * 4, form, size) == {}
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 1 << 18])
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        (b'"a\rb",1\rz,2\rz,x\r', 4),
+        (b'"a\nb",1\rz,2\rz,x\r', 3),
+        (b'"a\rb",1\nz,2\nz,x\n', 3),
+        (b'"a\r\nb",1\rz,2\rz,x\r', 4),
+        (b'"a\r\nb",1\r\nz,2\r\nz,x\r\n', 4),
+        (b'"a\rb",x\rz,2\r', 2),
+        (b'"a\rb",x\r', 2),
+        (b'"a\nb",x', 2),
+        (b'z,1\r"a\rb\n",2\rz,x', 4),
+        (b'z,1\n"' + b"a\n" * 5000 + b'",2\nz,x\n', 5003),
+        (b'z,1\nz,"' + b"a\n" * 5000 + b'"\n', 2),
+    ],
+)
+def test_lines_are_counted_by_what_ends_the_first_row(body: bytes, line: int, size: int) -> None:
+    """Within quotes as well, and before that end is known."""
+    found = watched(body, ["text", "bigint"], size=size)
+    assert found == {1: Widened("bigint", "text", line)}
+
+
+def test_a_row_before_the_ending_is_known_has_its_lines() -> None:
+    """As hypothesis found it."""
+    body = b',"a\rb", "a" \r,"",NULL\r1e5,abc, "a" \r,0,5\r-0,"5"",\r'
+    kinds = ["date", "date", "text"]
+
+    def found(size: int) -> str:
+        with pytest.raises(BadData) as bad:
+            watched(body, kinds, size=size)
+        return str(bad.value)
+
+    assert found(1) == found(3) == found(1000)
+    assert found(1).startswith("line 6, column b")
+
+
 @settings(max_examples=400, deadline=None)
-@given(body=HARD, size=st.integers(1, 9), form=st.sampled_from(FORMS), typed=st.booleans())
+@given(body=HARD | ROWS, size=st.integers(1, 9), form=st.sampled_from(FORMS), typed=st.booleans())
 def test_however_the_bytes_come_in_the_same_is_found(
     body: str, size: int, form: CsvFormat, typed: bool
 ) -> None:
