@@ -142,7 +142,9 @@ class PartLost(TimeMachineError):
 
 
 class LoadOver(TimeMachineError):
-    """The load was ended from outside, and its staging tables removed: it can't go on."""
+    """The load can't go on: it was ended from outside and its staging tables removed, or another
+    version planned it and did not write down what this one needs.
+    """
 
 
 class EvidenceMissing(TimeMachineError):

@@ -10,6 +10,7 @@ from typing import Any
 from lambdas.domain.csv_format import UTF_8
 from lambdas.domain.drill import Execution
 from lambdas.domain.shortened import shortened
+from lambdas.domain.versions import known_fields
 from lambdas.errors import BadData, PartLost
 
 MOST_PARTS = 1000
@@ -247,20 +248,23 @@ class Load:
         to_survey: whether an object was cut, so that its rows have to be found first.
         atomic: whether all rows come in together, or none.
         staging: how the names of the tables begin that it makes beside its own.
+
+    The first four are what a function needs, the teardown included; the others the workflow reads
+    itself, and a document of another version may lack them.
     """
 
     id: str
     evidence: str
     target: str
     database: str
-    started_at: str
-    bucket: str
-    parts_key: str
-    parts: int
-    streams: int
-    to_survey: bool
-    atomic: bool
-    staging: str
+    started_at: str = ""
+    bucket: str = ""
+    parts_key: str = ""
+    parts: int = 0
+    streams: int = 1
+    to_survey: bool = False
+    atomic: bool = True
+    staging: str = ""
 
 
 def load_folder(target: str, execution: Execution) -> str:
@@ -271,8 +275,8 @@ def load_folder(target: str, execution: Execution) -> str:
 
 
 def load_from(event: Mapping[str, Any]) -> Load:
-    """The load of a state's event."""
-    return Load(**event["load"])
+    """The load of a state's event, which another version may have written."""
+    return Load(**known_fields(Load, event["load"]))
 
 
 def to_document(load: Load) -> dict[str, Any]:

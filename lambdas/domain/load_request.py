@@ -39,6 +39,7 @@ class LoadRequest:
     rules: Rules
     infer: bool
     streams: int
+    delimiter_is_given: bool = False
 
     @property
     def per_object(self) -> bool:
@@ -73,6 +74,7 @@ def parse(document: Mapping[str, Any]) -> LoadRequest:
         ),
         infer=document.get("create_table") == "infer",
         streams=int(document.get("streams", 4)),
+        delimiter_is_given="delimiter" in document.get("format", {}),
     )
 
 

@@ -7,7 +7,7 @@ one that a later version added has a default.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
@@ -22,3 +22,14 @@ def known_fields(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]
 def read_as(kind: type[_T], document: Mapping[str, Any]) -> _T:
     """The dataclass ``kind`` of a document that ``asdict`` made, whichever version did."""
     return kind(**known_fields(kind, document))
+
+
+def lacking_fields(kind: type[Any], document: Mapping[str, Any]) -> list[str]:
+    """What the dataclass ``kind`` can't be made without, and a document does not have."""
+    return [
+        field.name
+        for field in fields(kind)
+        if field.name not in document
+        and field.default is MISSING
+        and field.default_factory is MISSING
+    ]

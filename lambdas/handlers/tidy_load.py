@@ -39,7 +39,7 @@ def handler(event: Event, context: Any) -> Any:
         if folder.evidence.find(documents.LOAD) is None:
             return _NOTHING  # it ended before there was a plan, and so before any table
         folder.evidence.write(documents.OVER, {})
-    plan, name, seconds = folder.plan(), staging_prefix(load.id), partial(seconds_left, context)
+    plan, name, seconds = folder.tables(), staging_prefix(load.id), partial(seconds_left, context)
     open_session = target_sessions(load.target, settings, seconds, name)
     with open_session(load.database) as session:
         end_others(session, name)

@@ -1,14 +1,25 @@
 """A load's documents in its evidence folder: written by one state, read by the others."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from lambdas.adapters.evidence import Evidence
 from lambdas.domain import documents
-from lambdas.domain.load import LoadPlan, Part, Rejects, Target, Way, outcome_of, types_widened
+from lambdas.domain.load import (
+    LoadPlan,
+    Part,
+    Rejects,
+    Target,
+    Way,
+    first_of,
+    outcome_of,
+    types_widened,
+)
 from lambdas.domain.load_request import LoadRequest, parse
+from lambdas.domain.versions import known_fields, lacking_fields
 from lambdas.errors import LoadOver
+from lambdas.loading.infer import TEXT, WRITTEN
 from lambdas.loading.rows import Stretch
 
 
@@ -36,16 +47,31 @@ class LoadFolder:
         return parse(self.evidence.read(documents.REQUEST))
 
     def plan(self) -> LoadPlan:
-        """What was planned."""
+        """What was planned.
+
+        Raises:
+            LoadOver: by another version, which left out what is needed to load it.
+        """
+        found = self.evidence.read(documents.LOAD)
+        return LoadPlan(tuple(map(_target, found["targets"])), tuple(map(_part, found["parts"])))
+
+    def tables(self) -> LoadPlan:
+        """The plan as far as the teardown needs it, whatever else another version left out."""
         found = self.evidence.read(documents.LOAD)
         return LoadPlan(
-            tuple(_target(target) for target in found["targets"]),
-            tuple(Part(**part) for part in found["parts"]),
+            tuple(_target(_NO_TARGET | _in_words_of_this(target)) for target in found["targets"]),
+            tuple(_part(_NO_PART | part) for part in found["parts"]),
         )
 
     def stretch(self, number: int) -> Stretch:
-        """What a part says about its rows."""
-        return Stretch(**self.evidence.read(documents.stretch(number)))
+        """What a part says about its rows.
+
+        Raises:
+            LoadOver: another version surveyed it, and left out what is needed.
+        """
+        found = self.evidence.read(documents.stretch(number))
+        _refuse_lacking(Stretch, found)
+        return Stretch(**known_fields(Stretch, found))
 
     def loaded(self, number: int) -> dict[str, Any] | None:
         """What became of a part; None when it gave no result."""
@@ -107,14 +133,56 @@ class LoadFolder:
         }
 
 
+_NO_TARGET: dict[str, Any] = {"columns": (), "all_columns": (), "key": ()}
+_NO_PART: dict[str, Any] = {
+    "bucket": "",
+    "key": "",
+    "etag": "",
+    "size_bytes": 0,
+    "first": 0,
+    "end": 0,
+    "compression": "",
+}
+"""What no table is dropped by. Of a part that is to be loaded a default would leave out rows."""
+
+
+def _in_words_of_this(target: Mapping[str, Any]) -> dict[str, Any]:
+    """Ways and types only say how rows came in, and not which tables there are."""
+    is_known = target.get("way") in set(Way)
+    known = {name: value for name, value in target.items() if name != "way" or is_known}
+    return {**known, "definition": ()}
+
+
 def _target(document: Mapping[str, Any]) -> Target:
-    return Target(
-        document["schema"],
-        document["table"],
-        tuple(document["columns"]),
-        tuple(document["all_columns"]),
-        tuple(document["key"]),
-        tuple((name, kind) for name, kind in document["definition"]),
-        Way(document["way"]),
-        tuple(document["left_out"]),
+    _refuse_lacking(Target, document)
+    found = {name: _frozen(value) for name, value in known_fields(Target, document).items()}
+    target = Target(**found)
+    if target.way not in set(Way):
+        raise _other_version(f"fills the table {target.table} in a way that this one has not")
+    if strange := [name for name, kind in target.definition if kind not in (TEXT, *WRITTEN)]:
+        told = ", ".join(first_of(strange))
+        raise _other_version(f"gave columns of {target.table} types that this one has not: {told}")
+    return replace(target, way=Way(target.way))
+
+
+def _part(document: Mapping[str, Any]) -> Part:
+    _refuse_lacking(Part, document)
+    return Part(**known_fields(Part, document))
+
+
+def _refuse_lacking(kind: type[Any], document: Mapping[str, Any]) -> None:
+    if lacking := lacking_fields(kind, document):
+        raise _other_version(
+            f"did not write down {', '.join(lacking)} of a {kind.__name__.lower()}"
+        )
+
+
+def _other_version(did: str) -> LoadOver:
+    return LoadOver(
+        f"the load was begun by another version of Time Machine, which {did}: start a new load now"
+        " that this version is deployed"
     )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

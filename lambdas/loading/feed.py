@@ -98,11 +98,11 @@ def feed(
     with read_ahead(raw) as fetched:
         plain = inflated(fetched, compression)
         decoded = as_utf8(plain, form.encoding, begins=begins, first_line=first_line)
-        text = guarded(decoded, form.cut_quote, first_line)
+        # The watch comes first: of a quote that is never closed it can tell the column.
+        text = decoded if watch is None else _shown(decoded, watch)
+        text = guarded(text, form.cut_quote, first_line, watch.where if watch else str)
         if server_major < DATA_SINCE:
             text = refuse_marks(text, first_line)
-        if watch is not None:
-            text = _shown(text, watch)
         if compression == PLAIN and form.encoding == UTF_8:
             yield Feed(text, progress, lines, watch=watch)
             return

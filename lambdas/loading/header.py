@@ -98,12 +98,35 @@ def faults(
     return [f"{what}: {', '.join(first_of(found))}" for what, found in told if found]
 
 
+def unseparated(names: Sequence[str], delimiter: str) -> list[str]:
+    """What keeps a table from being made of a header that is one name with another delimiter.
+
+    Only the input can say that it is one name all the same. What it holds may be data, and is not
+    told.
+    """
+    if not (found := _separator(names)):
+        return []
+    word = _OFTEN[found]
+    remedy = (
+        "if that separates the columns, take out the quotes around it, in each row; else give"
+        f" {word} as format.delimiter, or the one name as columns"
+        if found == delimiter
+        else "if that separates the columns, give it as format.delimiter; else give the one name as"
+        " columns"
+    )
+    return [f"the first row is one name and holds {word}: {remedy}"]
+
+
 def _hint(names: Sequence[str]) -> str:
     """That something else separates the columns, if the one name has what often does."""
-    found = [word for one, word in _OFTEN.items() if len(names) == 1 and one in names[0]]
-    if not found:
+    if not (found := _separator(names)):
         return ""
-    return f" It holds {found[0]}: if that separates the columns, give it as format.delimiter"
+    return f" It holds {_OFTEN[found]}: if that separates the columns, give it as format.delimiter"
+
+
+def _separator(names: Sequence[str]) -> str:
+    """What often separates columns, if there is one name and that has it."""
+    return next((one for one in _OFTEN if len(names) == 1 and one in names[0]), "")
 
 
 def _alike(name: str, free: Sequence[str]) -> str:

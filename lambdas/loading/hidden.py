@@ -93,7 +93,7 @@ def _kinds(session: Session, load_id: str, target: Target) -> dict[str, str]:
         doing=f"looking at the types of {target.table}",
     )
     found = dict(rows)
-    # Both words for a boolean are one type: which it is, the plan says.
+    # PostgreSQL spells some types in another way than the plan.
     return {name: found[name] if found[name] in _WIDE else kind for name, kind in target.definition}
 
 

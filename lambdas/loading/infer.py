@@ -29,7 +29,6 @@ _TIMESTAMP = _DATE + rb" (?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{0,
 
 WRITTEN: dict[str, bytes] = {
     "boolean": rb"[tf]",
-    "bool": rb"(?:true|false)",
     "bigint": rb"(?:-?[1-9][0-9]{0,17}+|0)",
     # As many decimals as are written are kept, but no sign of a zero.
     "numeric": rb"(?:-(?![0.]++(?![0-9.])))?(?:[1-9][0-9]{0,499}+|0)(?:\.[0-9]{1,499}+)?",
@@ -40,7 +39,8 @@ WRITTEN: dict[str, bytes] = {
 }
 """How PostgreSQL prints the values of a type, with DateStyle ISO and TimeZone UTC; in this order.
 
-``boolean`` prints as t and f, and as text, which the type's other name stands for, true and false.
+COPY and psql print a boolean as t and f (boolout in src/backend/utils/adt/bool.c); ``true`` and
+``false`` are what only its cast to text has, so a column of these words is text.
 """
 
 WIDER = {"bigint": "numeric"}

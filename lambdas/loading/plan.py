@@ -178,6 +178,8 @@ def _new_table(
     session: Session, request: LoadRequest, head: Head, name: str, columns: list[str]
 ) -> Target:
     faults = header.faults(columns, columns)
+    if request.columns is None and not request.delimiter_is_given:
+        faults += header.unseparated(columns, request.form.delimiter)
     if system := [column for column in columns if column in table.SYSTEM_COLUMNS]:
         faults.append(
             f"names that PostgreSQL has for columns of its own in every table: {', '.join(system)};"

@@ -1,6 +1,6 @@
 """Where rows begin: a newline inside of quotes is none, and the parity of the quotes decides."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from lambdas.errors import BadData
@@ -83,11 +83,14 @@ def is_odd(chunk: bytes, quote: bytes, first: int = 0, end: int | None = None) -
     return bool(quote) and chunk.count(quote, first, end) % 2 == 1
 
 
-def guarded(chunks: Iterable[bytes], quote: bytes, first_line: int = 1) -> Iterator[bytes]:
+def guarded(
+    chunks: Iterable[bytes], quote: bytes, first_line: int = 1, column: Callable[[], str] = str
+) -> Iterator[bytes]:
     """Pass the chunks on, and refuse a row that never ends.
 
     Args:
         quote: empty where quotes can be escaped by another character; then any newline counts.
+        column: that of the last field so far, for messages.
 
     Raises:
         BadData: a row is longer than ``LONGEST_ROW_BYTES``, or the data end within quotes; the
@@ -104,7 +107,9 @@ def guarded(chunks: Iterable[bytes], quote: bytes, first_line: int = 1) -> Itera
         if length > LONGEST_ROW_BYTES:
             raise BadData(
                 f"the row that begins in line {last.line_of_last_row(quote)} does not end within"
-                f" {LONGEST_ROW_BYTES >> 20} MiB: a field is too large, or a quote is never closed"
+                f" {LONGEST_ROW_BYTES >> 20} MiB{column()}: a field is too large, or a quote is"
+                " never closed; close it, or give as format.quote a character that the data do not"
+                " have"
             )
         inside ^= is_odd(chunk, quote)
         line += chunk.count(b"\n")

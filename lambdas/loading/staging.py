@@ -9,11 +9,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import count
+from typing import Any
 
 from psycopg2 import sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.domain.load import Target, staging_name
+from lambdas.domain.versions import known_fields
 from lambdas.loading.table import identifiers
 
 _NOTES = """
@@ -61,7 +63,12 @@ def find_all(
     """The notes on those of a target's parts that are done."""
     names = {staging_name(load_id, number): number for number in numbers}
     rows = session.rows(_NOTES, [target.schema, list(names)], doing="looking for staging tables")
-    return {names[name]: Staged(**json.loads(note)) for name, note in rows if note}
+    return {names[name]: _staged(json.loads(note)) for name, note in rows if note}
+
+
+def _staged(noted: Mapping[str, Any]) -> Staged:
+    """A note outlives the version that wrote it."""
+    return Staged(**known_fields(Staged, noted))
 
 
 def make(session: Session, load_id: str, target: Target, number: int) -> sql.Identifier:

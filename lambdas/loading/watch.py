@@ -18,6 +18,11 @@ from lambdas.loading.rows import last_row_start
 LONGEST_KEPT = 4096
 """Of a field that is cut off: more than any value of a type has."""
 
+_REMEDY = (
+    "Put the field in quotes and double those in it, or give as format.quote a character that the"
+    " data do not have"
+)
+
 _ENDINGS = {b"\n": "a newline", b"\r\n": r"\r\n", b"\r": r"\r alone"}
 
 
@@ -35,10 +40,24 @@ class WouldChange(Exception):
 
 
 @dataclass(frozen=True)
+class _Place:
+    """What stands before it: which of both ends a line is known with the first row's end."""
+
+    newlines: int
+    returns: int
+
+    def after(self, data: bytes) -> "_Place":
+        return _Place(self.newlines + data.count(b"\n"), self.returns + data.count(b"\r"))
+
+    def before(self, data: bytes) -> "_Place":
+        return _Place(self.newlines - data.count(b"\n"), self.returns - data.count(b"\r"))
+
+
+@dataclass(frozen=True)
 class _Odd:
     column: int
     field: bytes
-    line: int
+    place: _Place
 
 
 class Watch:
@@ -69,7 +88,8 @@ class Watch:
         self._patterns = patterns(form)
         self._columns, self._kinds = columns, list(kinds)
         self._header, self._one_ending = with_header, one_ending
-        self._line, self._column = first_line, 0
+        self._first_line, self._column = first_line, 0
+        self._place = self._began = _Place(0, 0)
         self._filler = next(one for one in (b"x", b"y", b"z", b"w") if one not in special(form))
         self._held = b""
         self._ending = b""
@@ -86,12 +106,27 @@ class Watch:
         self._look(self._held + chunk)
 
     def end(self) -> None:
-        """No more is fed."""
+        """No more is fed.
+
+        Raises:
+            BadData: a quote is never closed, or as for :meth:`add`.
+        """
         if self._held or self._column:
             self._one_ending = False
+            if not self._ending and self._held.endswith(b"\r"):
+                self._ending = b"\r"
             self._look(self._held.removesuffix(b"\r") + b"\n")
+            if self._held:
+                raise self._unclosed()
+
+    def where(self) -> str:
+        """The column of the field that is being read, for messages; empty without a name."""
+        is_known = not self._header and self._column < len(self._columns)
+        return f", column {self._columns[self._column]}" if is_known else ""
 
     def _look(self, data: bytes) -> None:
+        if not self._held:
+            self._began = self._place
         at, rows, fast = 0, self._rows, self._whole_rows(data)
         while True:
             if rows is not self._rows:
@@ -104,8 +139,8 @@ class Watch:
             self._field(found[1], data, at)
             at = found.end()
             self._step(found[2], data, at)
-        self._held = self._shortened(data[at:], data, at)
-        self._line += self._lines(data) - self._lines(self._held)
+        self._began, self._held = self._start(data, at), self._shortened(data[at:], data, at)
+        self._place = self._place.after(data).before(self._held)
 
     def _field(self, field: bytes, data: bytes, at: int) -> None:
         if self._fields.quote in field and not self._fields.neat.fullmatch(field):
@@ -114,22 +149,23 @@ class Watch:
             return
         kind = self._kinds[self._column]
         if kind != TEXT and not self._known[kind].fullmatch(field):
-            self._odd.append(_Odd(self._column, field, self._line + self._lines(data[:at])))
+            self._odd.append(_Odd(self._column, field, self._start(data, at)))
 
     def _step(self, ended: bytes, data: bytes, at: int) -> None:
         """To the next field, or the next row."""
         self._column += 1
         if ended == self._fields.delimiter:
             return
+        is_first = not self._ending
+        self._ending = self._ending or ended
         if self._column == len(self._kinds):
             self._widen()
         self._odd.clear()  # of a row with more or fewer fields COPY tells more
         self._column, self._header = 0, False
-        if not self._ending:
-            self._ending = ended
+        if is_first:
             self._rows = self._row_pattern()
         elif ended != self._ending and self._one_ending:
-            line = self._line + self._lines(data[: at - len(ended)])
+            line = self._line(self._place.after(data[: at - len(ended)]))
             raise BadData(
                 f"line {line} ends with {_ENDINGS[ended]}, the first one with"
                 f" {_ENDINGS[self._ending]}: give all lines the same ending"
@@ -142,8 +178,8 @@ class Watch:
             if now != TEXT and not self._known[now].fullmatch(odd.field):
                 now = TEXT
             self._kinds[odd.column] = now
-            first = self.widened.get(odd.column, Widened(before, now, odd.line))
-            self.widened[odd.column] = Widened(first.before, now, odd.line)
+            first = self.widened.get(odd.column, Widened(before, now, self._line(odd.place)))
+            self.widened[odd.column] = Widened(first.before, now, self._line(odd.place))
         if self._odd:
             self._rows = self._row_pattern()
 
@@ -187,21 +223,35 @@ class Watch:
         is_cut = fields.escape != fields.quote and escapes % 2 == 1
         return fields.quote + self._filler + fields.escape * is_cut
 
+    def _start(self, data: bytes, at: int) -> _Place:
+        """Where a field begins; of one that was held, not all newlines may be in the data."""
+        return self._place.after(data[:at]) if at else self._began
+
     def _stray(self, data: bytes, at: int, field: bytes) -> BadData:
-        place = at + field.index(self._fields.quote)
-        line = self._line + self._lines(data[:place])
-        is_known = not self._header and self._column < len(self._columns)
-        column = f", column {self._columns[self._column]}" if is_known else ""
-        lines = self._lines(field.rstrip(b"\r\n"))
-        swallowed = f", and take lines {line} to {line + lines} for one row" if lines else ""
+        first = self._line(self._start(data, at))  # outside of quotes a field has no other line
+        last = self._line(self._place.after(data[: at + len(field.rstrip(b"\r\n"))]))
+        swallowed = f", and take lines {first} to {last} for one row" if last > first else ""
         return BadData(
-            f"line {line}{column}: a quote stands in the midst of a field; COPY would drop it"
-            f"{swallowed}. Put the field in quotes and double those in it, or give as format.quote"
-            " a character that the data do not have"
+            f"line {first}{self.where()}: a quote stands in the midst of a field; COPY would drop"
+            f" it{swallowed}. {_REMEDY}"
         )
 
-    def _lines(self, data: bytes) -> int:
-        return data.count(b"\r" if self._ending == b"\r" else b"\n")
+    def _unclosed(self) -> BadData:
+        """Of what is held at the end: the first quote of the field is the one that is odd."""
+        where = f"line {self._line(self._began)}{self.where()}"
+        if self._fields.begun.fullmatch(self._held):
+            return BadData(
+                f"{where}: a quote opens a field and is never closed; COPY would take all that"
+                f" follows for one row. Close it; or, if it belongs to the value: {_REMEDY}"
+            )
+        return BadData(
+            f"{where}: a quote stands in the midst of a field and is never closed; COPY would drop"
+            f" it, and take all that follows for one row. {_REMEDY}"
+        )
+
+    def _line(self, place: _Place) -> int:
+        before = place.returns if self._ending == b"\r" else place.newlines
+        return self._first_line + before
 
 
 def _end(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:

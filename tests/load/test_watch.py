@@ -18,6 +18,11 @@ from tests.load.conftest import DATABASE, Loads
 
 FORMS = [CsvFormat(), CsvFormat(delimiter=";", quote="'"), CsvFormat(escape="\\"), CsvFormat(" ")]
 HARD = st.text(st.sampled_from("a1,;\"'\\ \t\n\r."), max_size=30)
+FIELDS = st.sampled_from(["1", "x", '"a\rb"', '"a\nb"', '"a\r\nb"', '"5"', "", '5" x', '"5 x'])
+ENDINGS = st.sampled_from(["\n", "\r", "\r\n"])
+ROWS = st.lists(st.tuples(FIELDS, FIELDS, ENDINGS), max_size=5).map(
+    lambda rows: "".join(f"{a},{b}{ending}" for a, b, ending in rows)
+)
 
 
 def watched(
@@ -79,6 +84,16 @@ def test_a_column_gets_the_type_that_all_its_values_have(
         (b'1,the "best" one\n', "line 1, column b"),
         (b'1,"' + b"x" * 9000 + b'"y\n', "line 1, column b"),
         (b"1,z" + b"x" * 9000 + b'"y"\n', "line 1, column b"),
+        (
+            b'1,x\n2,"' + b"x\n" * 9000 + b'"y\n',
+            "line 2, column b: .* take lines 2 to 9002 for one",
+        ),
+        (b'1,x\n2,5" y\n3,z\n', "line 2, column b: .* midst .* never closed; .* format.quote"),
+        (b'1,x\n2,"5 y\n3,z\n', "line 2, column b: .* opens .* never closed; .* format.quote"),
+        (b'1,x\n2,"' + b"x\n" * 9000, "line 2, column b: a quote opens a field and is never"),
+        (b'1,x\n"2\n",5" y\n3,z', "line 3, column b: .* midst of a field and is never"),
+        (b'1,x\n"2\n","5 y\n3,z', "line 3, column b: .* opens a field and is never"),
+        (b'1,x\n"2,5', "line 2, column a: .* opens a field and is never"),
         (b"1,2\r\n1,2\n", "line 2 ends with a newline, the first one with .r.n"),
         (b"1,2\n1,2\r\n", "line 2 ends with .r.n, the first one with a newline"),
         (b"1,2\n1,2\r1,3\n", "line 2 ends with .r alone, the first one with a newline"),
@@ -102,8 +117,45 @@ def test_quotes_around_a_field_pass(form: CsvFormat, size: int) -> None:
     assert watched(f"{row}\n".encode() * 3, ["text"] * 4, form, size) == {}
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 1 << 18])
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        (b'"a\rb",1\rz,2\rz,x\r', 4),
+        (b'"a\nb",1\rz,2\rz,x\r', 3),
+        (b'"a\rb",1\nz,2\nz,x\n', 3),
+        (b'"a\r\nb",1\rz,2\rz,x\r', 4),
+        (b'"a\r\nb",1\r\nz,2\r\nz,x\r\n', 4),
+        (b'"a\rb",x\rz,2\r', 2),
+        (b'"a\rb",x\r', 2),
+        (b'"a\nb",x', 2),
+        (b'z,1\r"a\rb\n",2\rz,x', 4),
+        (b'z,1\n"' + b"a\n" * 5000 + b'",2\nz,x\n', 5003),
+        (b'z,1\nz,"' + b"a\n" * 5000 + b'"\n', 2),
+    ],
+)
+def test_lines_are_counted_by_what_ends_the_first_row(body: bytes, line: int, size: int) -> None:
+    """Within quotes as well, and before that end is known."""
+    found = watched(body, ["text", "bigint"], size=size)
+    assert found == {1: Widened("bigint", "text", line)}
+
+
+def test_a_row_before_the_ending_is_known_has_its_lines() -> None:
+    """As hypothesis found it."""
+    body = b',"a\rb", "a" \r,"",NULL\r1e5,abc, "a" \r,0,5\r-0,"5"",\r'
+    kinds = ["date", "date", "text"]
+
+    def found(size: int) -> str:
+        with pytest.raises(BadData) as bad:
+            watched(body, kinds, size=size)
+        return str(bad.value)
+
+    assert found(1) == found(3) == found(1000)
+    assert found(1).startswith("line 6, column b")
+
+
 @settings(max_examples=400, deadline=None)
-@given(body=HARD, size=st.integers(1, 9), form=st.sampled_from(FORMS), typed=st.booleans())
+@given(body=HARD | ROWS, size=st.integers(1, 9), form=st.sampled_from(FORMS), typed=st.booleans())
 def test_however_the_bytes_come_in_the_same_is_found(
     body: str, size: int, form: CsvFormat, typed: bool
 ) -> None:
@@ -202,14 +254,14 @@ def test_a_value_has_a_type_if_and_only_if_the_server_prints_it_so(
 
 def server_prints(loads: Loads, kind: str, values: list[str]) -> list[str | None]:
     """Each value through the type and back to text; None where the type refuses it."""
-    printed = "format('%s', value::boolean)" if kind == "boolean" else f"value::{kind}::text"
     connection: Any = loads.server.connect_as_admin(DATABASE)
     try:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SET TimeZone = 'UTC'; SET DateStyle = 'ISO';"
                 " CREATE FUNCTION pg_temp.prints(value text) RETURNS text LANGUAGE plpgsql AS"
-                f" $$BEGIN RETURN {printed}; EXCEPTION WHEN data_exception THEN RETURN NULL; END$$"
+                f" $$BEGIN RETURN format('%s', value::{kind});"
+                " EXCEPTION WHEN data_exception THEN RETURN NULL; END$$"
             )
             cursor.execute("SELECT pg_temp.prints(v) FROM unnest(%s) AS x (v)", [values])
             return [text for (text,) in cursor.fetchall()]

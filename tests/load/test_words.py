@@ -73,6 +73,57 @@ def test_of_a_table_that_can_t_be_made_it_is_told_why(loads: Loads, header: str,
     assert "s3://shop-exports/data.csv" in cause
 
 
+ONE_NAME = [
+    (b"id;name\n1;a\n", "holds a semicolon: if that separates the columns, give it as format."),
+    (b"id\tname\n1\ta\n", "holds a tab: if that separates the columns, give it as format."),
+    (b"id|name\r\n1|a\r\n", "holds a bar: if that separates the columns, give it as format."),
+    (b'"id";"name"\n"1";"a"\n', "holds a semicolon"),
+    (b'"id";name\n1;"a"\n', "holds a semicolon"),
+    (b'"id\tname"\n"1\ta"\n', "holds a tab"),
+    (b"\xef\xbb\xbfid;name;\n1;a;\n", "holds a semicolon"),
+    (b"4711;Jane\n4712;Joe\n", "holds a semicolon"),
+    (b'"id,name"\n"1,a"\n', "holds a comma: if that separates the columns, take out the quotes"),
+    (b"id;name\n", "holds a semicolon"),
+    (b"price;note\n1,5;a\n", "holds a semicolon"),
+]
+
+
+@pytest.mark.parametrize(("body", "said"), ONE_NAME)
+def test_no_table_is_made_of_one_column_that_another_delimiter_cuts(
+    loads: Loads, body: bytes, said: str
+) -> None:
+    loads.put(body)
+    cause = loads.step_through(**INFER)
+    assert "s3://shop-exports/data.csv: " in cause
+    assert said in cause
+    assert "Jane" not in cause
+    assert loads.sql("SELECT count(*) FROM pg_class WHERE relname = 't'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("body", "more", "columns"),
+    [
+        (b"id;name\n1;a\n", {"columns": ["one"]}, ["one"]),
+        (b"id;name\n1;a\n", {"format": {"delimiter": ","}}, ["id;name"]),
+        (b"id;name\n1;a\n", {"format": {"delimiter": ";"}}, ["id", "name"]),
+        (b'"id,name"\n"1,a"\n', {"format": {"delimiter": ","}}, ["id,name"]),
+        (b"name\na\nb;c\n", {}, ["name"]),
+        (b"a;b,c|d\n1,2\n", {}, ["a;b", "c|d"]),
+    ],
+)
+def test_what_the_input_says_of_the_columns_is_taken(
+    loads: Loads, body: bytes, more: dict[str, Any], columns: list[str]
+) -> None:
+    loads.put(body)
+    result = loads.step_through(**INFER, **more)
+    assert isinstance(result, dict), result
+    found = loads.sql(
+        "SELECT attname FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0"
+        " ORDER BY attnum"
+    )
+    assert [name for (name,) in found] == columns
+
+
 def test_words_of_sql_are_names_as_any_other(loads: Loads) -> None:
     loads.put(b'select,order,"user table"\n1,2,3\n')
     loads.step_through(**INFER)
@@ -92,7 +143,18 @@ def test_words_of_sql_are_names_as_any_other(loads: Loads) -> None:
         ),
         (b'id,name\n1,5" x 6" pipe\n', "line 2, column name: a quote stands in the midst"),
         (b'id,name\n1,"a\n2,"b\n', "line 2, column name: a quote stands in the midst"),
-        (b'id,name\n1,a\n2,x"\n', "row that begins in line 3 does not end: a quote is never"),
+        (
+            b'id,name\n1,5" pipe\n2,x\n',
+            "line 2, column name: a quote stands in the midst of a field and is never closed; COPY"
+            " would drop it, and take all that follows for one row. Put the field in quotes and"
+            " double those in it, or give as format.quote a character that the data do not have",
+        ),
+        (
+            b'id,name\n1,a\n2,x"\n',
+            "line 3, column name: a quote stands in the midst of a field and",
+        ),
+        (b'id,name\n1,5" pipe\n2,"x"\n', "line 2, column name: a quote stands in the midst of"),
+        (b'id,name\n1,a\n2,"x', "line 3, column name: a quote opens a field and is never closed"),
         (b"id,name\n1,a\n\n", "line 3: the row has more or fewer fields"),
     ],
 )

@@ -46,6 +46,8 @@ PEOPLE_HAVE = {
     "ISBN": ["9783161484100", "978-3-16-148410-0", "080442957X"],
     "yes and no": ["t", "yes", "no"],
     "one and zero among booleans": ["t", "1", "0"],
+    "booleans of JSON": ["true", "false"],
+    "one word for true": ["true", "true"],
     "booleans of Excel": ["TRUE", "FALSE"],
     "booleans of Python": ["True", "False"],
     "booleans of two kinds": ["t", "true"],
@@ -116,22 +118,19 @@ def body_of(values: list[str], head: int = 0, ending: str = "\n") -> bytes:
 
 
 def as_written(loads: Loads, body: bytes, table: str = "t") -> bool:
-    """Whether each column comes back as the file has it, in PostgreSQL's words."""
+    """Whether each column comes back as the file has it."""
     names, *rows = csv.reader(io.StringIO(body.decode(), newline=""))
     written = [list(column) for column in zip(*rows, strict=True)]
     return all(
-        column
-        in (shown(loads, table, name, "format('%s', {})"), shown(loads, table, name, "{}::text"))
-        for name, column in zip(names, written, strict=True)
+        column == shown(loads, table, name) for name, column in zip(names, written, strict=True)
     )
 
 
-def shown(loads: Loads, table: str, name: str, how: str) -> list[str]:
-    """A column as it prints, or as its cast to text has it: they differ for a boolean."""
-    value = how.format(f'"{name}"')
+def shown(loads: Loads, table: str, name: str) -> list[str]:
+    """A column as COPY and psql print it, which of a boolean is not what its cast to text has."""
     found = loads.sql(
         "SET TimeZone = 'UTC'; SET DateStyle = 'ISO';"
-        f" SELECT coalesce({value}, '') FROM {table} ORDER BY id::int, ctid"
+        f" SELECT coalesce(format('%s', \"{name}\"), '') FROM {table} ORDER BY id::int, ctid"
     )
     return [text for (text,) in found]
 
@@ -181,7 +180,6 @@ def test_parts_side_by_side_agree_on_types_that_change_nothing(
         "day",
         "flag",
         "n",
-        "word",
         "zip",
     ]
     assert any("line 22002" in told for told in result["types_widened"])
@@ -228,7 +226,7 @@ def test_a_value_that_asks_for_another_type_is_nowhere_told(loads: Loads) -> Non
         (["2024-02-29 23:59:59", "2024-01-01 00:00:00.000001"], "timestamp without time zone"),
         (["2024-02-29 23:59:59+00", "2024-01-01 00:00:00.5+00"], "timestamp with time zone"),
         (["t", "f"], "boolean"),
-        (["true", "false"], "boolean"),
+        (["true", "false"], "text"),
         (["6f1c3cbe-5a8e-4b7e-9a5c-0d3e1f2a4b5c"], "uuid"),
     ],
 )
