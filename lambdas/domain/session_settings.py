@@ -56,6 +56,8 @@ AT_LOGIN: dict[str, str] = {
     # How the driver quotes a text is settled when it connects (libpq, "PQescapeStringConn").
     "standard_conforming_strings": "on",
     "idle_in_transaction_session_timeout": "60000",
+    # A few milliseconds would end the session before its first statement.
+    "idle_session_timeout": "0",
 }
 """In the start-up packet, all of them known since PostgreSQL 14 and before.
 
@@ -73,7 +75,6 @@ PINNED = (
     Group(
         "ends a session that waits for us, for a network, or that met an error",
         {
-            "idle_session_timeout": "0",
             "client_connection_check_interval": "0",
             "tcp_user_timeout": "0",
             "exit_on_error": "off",
