@@ -203,16 +203,19 @@ def _query(targets: Sequence[Target], *, first: bool) -> sql.Composable:
 
 
 def _in_order(target: Target, *, bare: bool) -> sql.Composable:
-    """The rows in the index's order, counted; what it has beside its key tells it from others."""
+    """The rows in the index's order, counted; what it has beside its key tells it from others.
+
+    An operator class may lack the operator of its order: PostgreSQL does not ask for it.
+    """
     columns = sql.SQL(", ").join(sql.Identifier(name) for name in target.included)
     row = sql.SQL("num_nulls({}) AS {}").format(columns, _ROW) if target.included else sql.SQL("")
-    order = sql.SQL(", ").join(filter(None, map(_order, target.keys)))
+    order = [] if bare else list(filter(None, map(_order, target.keys)))
     return sql.SQL("(SELECT count({}) FROM (SELECT {} FROM ONLY {}{}{} OFFSET 0) AS given)").format(
         _ROW if target.included else sql.SQL("*"),
         row,
         target.table,
         target.where(),
-        sql.SQL("") if bare else sql.SQL(" ORDER BY {}").format(order),
+        sql.SQL(" ORDER BY {}").format(sql.SQL(", ").join(order)) if order else sql.SQL(""),
     )
 
 
