@@ -10,7 +10,7 @@ keys of one column that have changed places leave the sum as it is: finding each
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.hidden_rows import seeing_all_rows
@@ -23,6 +23,8 @@ from lambdas.errors import QueryFailed
 
 _UNASKED = "the values that it gives were not compared with its table's"
 NOT_WRITTEN = "{}: its values can't be written out, so those that it gives were not compared: {}"
+
+NO_TIME = "{}: the values that it gives could not be compared in the time that was left: {}"
 
 
 def compare_values(session: Session, target: Target, outcome: Outcome, advice: str) -> bool:
@@ -40,9 +42,13 @@ def compare_values(session: Session, target: Target, outcome: Outcome, advice: s
         try:
             findings = _compared(session, target, outcome)
         except QueryFailed as error:
-            if not error.sqlstate.startswith(NOT_UNDERSTOOD):
+            if error.sqlstate == errorcodes.QUERY_CANCELED:
+                told = NO_TIME
+            elif error.sqlstate.startswith(NOT_UNDERSTOOD):
+                told = NOT_WRITTEN
+            else:
                 raise
-            outcome.not_asked(NOT_WRITTEN.format(target.title, error))
+            outcome.not_asked(told.format(target.title, error))
             return True
     for finding in findings:
         outcome.wrong(f"{finding}; {advice}")

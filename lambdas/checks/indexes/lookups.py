@@ -84,10 +84,14 @@ be read whole so, and the same is asked without the index before it is called wr
 
 
 class Looked(NamedTuple):
-    """How many rows were looked up, and whether nothing is wrong with the index."""
+    """How many rows were looked up, whether nothing is wrong with the index, and its definition.
+
+    None where it was not read.
+    """
 
     rows: int
     sound: bool
+    target: Target | None = None
 
 
 class Answer(NamedTuple):
@@ -146,7 +150,7 @@ class _Search:
         if not target.is_whole:
             told = f"the rows of {target.percent:.2f} % of the table's blocks were looked up"
             self._outcome.not_asked(f"{target.title}: {told}")
-        return Looked(self._rows, self._sound)
+        return Looked(self._rows, self._sound, target)
 
     def _wrong(self, finding: str) -> None:
         self._sound = False
