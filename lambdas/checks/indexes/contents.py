@@ -24,20 +24,27 @@ from lambdas.errors import QueryFailed
 _UNASKED = "the values that it gives were not compared with its table's"
 NOT_WRITTEN = "{}: its values can't be written out, so those that it gives were not compared: {}"
 
+TOO_LARGE = (
+    "{}: the values that it gives were not compared with its table's: {} is larger than 1 GiB;"
+    " REINDEX it to be sure of them"
+)
 NO_TIME = "{}: the values that it gives could not be compared in the time that was left: {}"
 
 
 def compare_values(session: Session, target: Target, outcome: Outcome, advice: str) -> bool:
     """Hold what an index gives against its table; whether nothing is wrong.
 
-    Nothing is said where it gives no values, nor of a large table, whose rows were sampled.
+    Nothing is said where it gives no values.
 
     Raises:
         QueryFailed: the table could not be read, or the index is damaged.
     """
-    if not target.returnable or not target.is_whole:
+    if not target.returnable:
         return True
     index = target.index
+    if not target.is_whole:
+        outcome.not_asked(TOO_LARGE.format(target.title, index.subject))
+        return True
     with seeing_all_rows(session, [index.table_oid], index.subject):
         try:
             findings = _compared(session, target, outcome)

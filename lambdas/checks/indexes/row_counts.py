@@ -48,7 +48,15 @@ ADVICE = (
 )
 UNASKED = "its entries were not counted: it may hold some too many"
 TOO_LARGE = "{}: above 1 GiB entries are not counted: its B-trees may hold some too many"
+OF_A_LARGE_TABLE = (
+    "{}: its entries were not counted, so it may hold some too many: {} is larger than 1 GiB;"
+    " REINDEX it where that matters"
+)
 NOT_COUNTED = "{}: its entries can't be counted, so it may hold some too many: {}"
+NO_TIME = (
+    "{}: its entries were not counted, so it may hold some too many: its check had no time left; a"
+    " larger copy_instance_class reads faster"
+)
 NO_DOMAIN = (
     "{}: it was not scanned whole, so nothing tells whether it gives rows twice: {}; grant"
     " TEMPORARY on the database to the user of the drill"
@@ -89,7 +97,10 @@ def count_rows(session: Session, target: Target, outcome: Outcome, advice: str) 
     Raises:
         QueryFailed: the table or the index could not be read.
     """
-    if target.index.method not in WITH_NULLS or not target.is_whole:
+    if target.index.method not in WITH_NULLS:
+        return True
+    if not target.is_whole:
+        outcome.not_asked(OF_A_LARGE_TABLE.format(target.title, target.index.subject))
         return True
     try:
         with seeing_all_rows(session, [target.index.table_oid], target.index.subject):
