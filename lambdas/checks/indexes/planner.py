@@ -151,10 +151,14 @@ def tried(
 
 
 def elsewhere(index: str, unasked: str) -> str:
-    """Why an index was not asked, and what to do."""
+    """Why an index was not asked, and what to do.
+
+    One that serves a question as well need not serve others: a BRIN is no GiST.
+    """
     return (
-        f"{index}: the planner takes another way than this index, so {unasked}; if another index"
-        " has the same columns, drop one of the two; else REINDEX this one to be sure of it"
+        f"{index}: the planner takes another way than this index, so {unasked}; REINDEX it to be"
+        " sure of it; only if another index has the same method, columns, operator classes and"
+        " predicate, drop one of the two"
     )
 
 
