@@ -55,8 +55,7 @@ UNFINDABLE = (
 )
 UNCOMPARED = (
     "{:,} rows can't be found through {} (one is at block {}, tuple {}), and whether an index that"
-    " is made of the same rows finds them is not known: {}; let the drill's user make temporary"
-    " tables (GRANT TEMPORARY ON DATABASE), or look for the rows on the source"
+    " is made of the same rows finds them is not known: {}; look for the rows on the source"
 )
 TOO_MANY = "not all of them were put into such an index"
 _EQUALITY = {"=", "~="}
@@ -259,7 +258,8 @@ class _Search:
         try:
             verdict = fresh.compare(self._session, self._target, query, again)
         except QueryFailed as error:
-            told = UNCOMPARED.format(lost, title, block, tuple_number, error)
+            why = planner.with_missing_right(self._session, error)
+            told = UNCOMPARED.format(lost, title, block, tuple_number, why)
             self._outcome.not_measured(told)
             return
         if verdict.lost:

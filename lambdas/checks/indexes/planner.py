@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.outcome import Outcome
-from lambdas.errors import DatabaseUnreachable
+from lambdas.errors import DatabaseUnreachable, QueryFailed
 
 Settings = Mapping[str, str]
 Plan = Mapping[str, Any]
@@ -60,6 +60,19 @@ _PLAIN = {"enable_indexscan": "on"}
 _INDEX_ONLY = {"enable_indexscan": "on", "enable_indexonlyscan": "on"}
 
 _TABLE_SCANS = {"Seq Scan", "Tid Scan", "Tid Range Scan"}
+
+_AS_REPLICA = "setting session_replication_role to replica, for "
+# A superuser's setting; its grant came with PostgreSQL 15 (release notes, "GRANT … ON PARAMETER").
+_NO_REPLICA = (
+    "GRANT rds_superuser to {0} on the source, or from PostgreSQL 15 on GRANT SET ON PARAMETER"
+    " session_replication_role TO {0}, and drill again"
+)
+_NO_TEMPORARY = "on the source GRANT TEMPORARY ON DATABASE {} TO {}, and drill again"
+_TEMPORARY = """
+SELECT pg_catalog.quote_ident(current_user), pg_catalog.quote_ident(d.datname),
+       pg_catalog.has_database_privilege(d.oid, 'TEMPORARY')
+  FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
+"""
 
 
 @dataclass(frozen=True)
@@ -206,4 +219,19 @@ def written_to_nothing(session: Session, *, doing: str) -> Iterator[None]:
 
 def as_replica(session: Session, *, doing: str) -> None:
     """Until the transaction ends the source's event triggers do not run."""
+    doing = f"{_AS_REPLICA}{doing}"
     session.run("SET LOCAL session_replication_role = replica", doing=doing)
+
+
+def with_missing_right(session: Session, error: QueryFailed) -> QueryFailed:
+    """Why something could not be made for comparison, with the right that its role lacks.
+
+    Asked when the transaction is over. What else it may not do (call a function, use a type) the
+    error itself tells.
+    """
+    if error.sqlstate != errorcodes.INSUFFICIENT_PRIVILEGE:
+        return error
+    role, database, may = session.row(_TEMPORARY, doing="looking for the right TEMPORARY")
+    if error.doing.startswith(_AS_REPLICA):
+        return error.with_remedy(_NO_REPLICA.format(role))
+    return error if may else error.with_remedy(_NO_TEMPORARY.format(database, role))

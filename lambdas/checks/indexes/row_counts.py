@@ -57,10 +57,7 @@ NO_TIME = (
     "{}: its entries were not counted, so it may hold some too many: its check had no time left; a"
     " larger copy_instance_class reads faster"
 )
-NO_DOMAIN = (
-    "{}: it was not scanned whole, so nothing tells whether it gives rows twice: {}; grant"
-    " TEMPORARY on the database to the user of the drill"
-)
+NO_DOMAIN = "{}: it was not scanned whole, so nothing tells whether it gives rows twice: {}"
 
 _SCANS = {"Index Only Scan", "Index Scan"}
 
@@ -253,7 +250,9 @@ def _counted_by_condition(session: Session, target: Target, outcome: Outcome) ->
         try:
             _make_domains(session, target, stack)
         except QueryFailed as error:
-            outcome.not_asked(NO_DOMAIN.format(title, error))
+            stack.close()
+            why = planner.with_missing_right(session, error)
+            outcome.not_asked(NO_DOMAIN.format(title, why))
             return []
         for conditions in _conditions(target):
             queries = [_by_condition(target, condition) for condition in conditions]
