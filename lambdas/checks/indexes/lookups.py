@@ -226,7 +226,7 @@ class _Search:
             self._session,
             query,
             lambda plan: planner.searches(plan, name),
-            planner.SEARCH,
+            planner.search(self._target.index.method),
             index=title,
         )
         if plan is not None:

@@ -91,6 +91,16 @@ def _way(*manners: Settings, beside: Settings | None = None, **others: str) -> W
 SEARCH = _way(_PLAIN, _BITMAP)
 """Rows by their keys. A bitmap has each row once, so that it hides one that comes twice."""
 
+_SEARCH_BY_BITMAP = _way(_BITMAP)
+_ONLY_BY_BITMAP = frozenset({"gin", "brin", "bloom"})
+"""Methods without ``amgettuple``."""
+
+
+def search(method: str) -> Way:
+    """The same where the method of the index is known."""
+    return _SEARCH_BY_BITMAP if method in _ONLY_BY_BITMAP else SEARCH
+
+
 WHOLE = _way(_INDEX_ONLY, _PLAIN, beside={**_PLAIN, **_ORDER_MATTERS}, enable_sort="off")
 """Every entry, in the index's order if it has one; an index-only scan also sees what leads nowhere.
 """
@@ -108,16 +118,20 @@ BY_ADDRESS: Settings = {**BY_TABLE, "enable_tidscan": "on"}
 
 def steer(session: Session, settings: Settings) -> None:
     """Change settings for the rest of the session, or of a transaction that is rolled back."""
+    session.run(_steered(settings), doing="steering the planner")
+
+
+def _steered(settings: Settings) -> sql.Composable:
     each = sql.SQL(", ").join(
         sql.SQL("set_config({}, {}, false)").format(sql.Literal(name), sql.Literal(value))
         for name, value in settings.items()
     )
-    session.run(sql.SQL("SELECT {}").format(each), doing="steering the planner")
+    return sql.SQL("SELECT {}").format(each)
 
 
-def explained(session: Session, query: sql.Composable, *, doing: str) -> Plan:
-    """The plan of a query under the settings of the session."""
-    statement = sql.SQL("EXPLAIN (FORMAT JSON, COSTS OFF) {}").format(query)
+def explained(session: Session, settings: Settings, query: sql.Composable, *, doing: str) -> Plan:
+    """The plan of a query under settings, which the session has from then on."""
+    statement = sql.SQL("{}; EXPLAIN (FORMAT JSON, COSTS OFF) {}").format(_steered(settings), query)
     (found,) = session.row(statement, doing=doing)
     plan: Plan = found[0]["Plan"]
     return plan
@@ -156,8 +170,7 @@ def tried(
     """
     plan: Plan = {}
     for settings in way.tries:
-        steer(session, settings)
-        plan = explained(session, query, doing=f"planning to read {index}")
+        plan = explained(session, settings, query, doing=f"planning to read {index}")
         if accepts(plan):
             return plan, plan
     return None, plan

@@ -141,8 +141,7 @@ def _count_together(session: Session, targets: Sequence[Target], outcome: Outcom
     for number, settings in enumerate(planner.WHOLE.tries):
         if not left:
             break
-        planner.steer(session, settings)
-        chosen = _planned(session, left, first=not number)
+        chosen = _planned(session, settings, left, first=not number)
         if chosen:
             findings += _differences(session, chosen, first=not number)
             left = [target for target in left if target not in chosen]
@@ -152,10 +151,12 @@ def _count_together(session: Session, targets: Sequence[Target], outcome: Outcom
         outcome.not_asked(planner.elsewhere(target.title, UNASKED))
 
 
-def _planned(session: Session, targets: Sequence[Target], *, first: bool) -> list[Target]:
+def _planned(
+    session: Session, settings: planner.Settings, targets: Sequence[Target], *, first: bool
+) -> list[Target]:
     """Those that are read whole, and no other in their place."""
     doing = f"planning to count the entries of {_titles(targets)}"
-    plan = planner.explained(session, _query(targets, first=first), doing=doing)
+    plan = planner.explained(session, settings, _query(targets, first=first), doing=doing)
     parts = [n for n in planner.nodes(plan) if n.get("Parent Relationship") == "InitPlan"]
     if len(parts) != len(targets):
         return []
