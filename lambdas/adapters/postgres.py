@@ -71,8 +71,15 @@ _NOTHING = sql.SQL("")
 _NO_PATH = "SET search_path = ''"
 
 
-_BY_INDEX = "SET enable_indexscan = on; SET enable_bitmapscan = on;"
-_BY_SCAN = "SET enable_indexscan = off; SET enable_bitmapscan = off"
+# Of several statements sent at once the settings end with their transaction (LOCAL).
+_BY_INDEX = (
+    "SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = on;"
+    " SET LOCAL enable_seqscan = off;"
+)
+_BY_SCAN = (
+    "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off;"
+    " SET LOCAL enable_seqscan = on"
+)
 
 
 @dataclass(frozen=True)
@@ -265,10 +272,11 @@ class Session:
         """The rows of a query of the catalogs for one relation, found by their indexes.
 
         To read a whole catalog for each relation takes a time that grows with the square of their
-        number. An error undoes the settings as well: they are of its transaction.
+        number. The settings end with the query; in a longer transaction they are undone.
         """
         found = self.rows(_BY_INDEX + query, parameters, doing=doing)
-        self.run(_BY_SCAN, doing=doing)
+        if self._is_in_transaction():
+            self.run(_BY_SCAN, doing=doing)
         return found
 
     @property

@@ -172,6 +172,8 @@ def _in_time(
         # Of a TOAST table the chunks are looked up when the values are read.
         if looked.sound and not looked.rows and not index.of_toast:
             raise
+        if looked.sound and not index.of_toast:
+            outcome.not_asked(row_counts.NO_TIME.format(index.title))
     return []
 
 

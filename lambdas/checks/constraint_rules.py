@@ -1,7 +1,8 @@
 """The constraints of a table as conditions that a broken row meets, made from the catalog."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from psycopg2 import sql
@@ -48,6 +49,17 @@ SELECT l.oid::bigint FROM pg_catalog.pg_collation l
             ELSE l.collprovider::text END = 'c'
        AND CASE WHEN l.collprovider = 'd' THEN d.datcollate::text
                 ELSE l.collcollate::text END IN ('C', 'POSIX')
+"""
+# What there is to be read of a table: most have few kinds of constraints.
+_KINDS = """
+SELECT ARRAY(SELECT DISTINCT CASE WHEN o.conexclop IS NULL THEN o.contype::text ELSE 'x' END
+               FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.oid)
+       || CASE WHEN c.relispartition THEN 'bound' END
+       || CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                              JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+                             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                               AND t.typtype = 'd') THEN 'domain' END
+  FROM pg_catalog.pg_class c WHERE c.oid = %s::oid
 """
 # PostgreSQL 18 marks a column before its NOT NULL is valid.
 _NOT_NULL = """
@@ -185,8 +197,8 @@ REDEFINED = "a new field, or another version of an extension or of time zones, c
 BY_LIBRARY = frozenset({COLLATION_CHANGED, DEFERRED, REDEFINED})
 """With these, rows that are equal to the source's may break the rule on the copy alone."""
 
-Lasting = frozenset[int]
-"""Collations that sort as they always did."""
+Lasting = Callable[[], frozenset[int]]
+"""Collations that sort as they always did; read only where a rule depends on one."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +239,7 @@ class WideRule:
 
 def tables_of(session: Session, oid: int, doing: str) -> list[int]:
     """The tables whose rows a table's rules ask for: itself, and those that it refers to."""
-    return [number for (number,) in session.rows(_TABLES, [oid, oid], doing=doing)]
+    return [number for (number,) in session.looked_up(_TABLES, [oid, oid], doing=doing)]
 
 
 def rules_of(
@@ -240,23 +252,29 @@ def rules_of(
     """
     name = sql.Identifier(table["schema"], table["table"])
 
-    def rows(query: str) -> list[tuple[Any, ...]]:
-        return session.rows(query, [table["oid"]], doing=doing)
+    def rows(query: str, kind: str = "") -> list[tuple[Any, ...]]:
+        if kind and kind not in kinds:
+            return []
+        return session.looked_up(query, [table["oid"]], doing=doing)
 
-    listed = session.rows(_SORTED_FOR_GOOD, doing=doing)
-    lasting = frozenset({0, *(oid for (oid,) in listed)})
+    @cache
+    def lasting() -> frozenset[int]:
+        return frozenset(oid for (oid,) in session.rows(_SORTED_FOR_GOOD, doing=doing))
+
+    kinds = {kind for (each,) in rows(_KINDS) for kind in each}
     found: list[Rule | WideRule | str] = [_not_null(column) for (column,) in rows(_NOT_NULL)]
-    found += [_check(lasting, *row) for row in rows(_CHECKS)]
-    found += [_bound(lasting, *row) for row in rows(_BOUND) if row[0]]
-    found += [_domain(name, *row) for row in rows(_DOMAINS)]
+    found += [_check(lasting, *row) for row in rows(_CHECKS, "c")]
+    found += [_bound(lasting, *row) for row in rows(_BOUND, "bound") if row[0]]
+    found += [_domain(name, *row) for row in rows(_DOMAINS, "domain")]
     found += [_unique(name, lasting, *row) for row in rows(_UNIQUE)]
     found += [
         f"unique key {key} is not asked again: it is over expressions or a part of the rows"
         for (key,) in rows(_UNIQUE_OF_MORE)
     ]
-    for row in rows(_FOREIGN):
+    for row in rows(_FOREIGN, "f"):
         found += _foreign(name, *row)
-    found += [_exclusion(name, table["size_bytes"], lasting, *row) for row in rows(_EXCLUSIONS)]
+    size_bytes = table["size_bytes"]
+    found += [_exclusion(name, size_bytes, lasting, *row) for row in rows(_EXCLUSIONS, "x")]
     return (
         [item for item in found if isinstance(item, Rule)],
         [item for item in found if isinstance(item, WideRule)],
@@ -297,7 +315,8 @@ def _cause(lasting: Lasting, for_good: bool, collations: Sequence[int], otherwis
     """How a healthy server comes to break a rule that needs collations and what they sort."""
     if not for_good:
         return otherwise
-    return "" if lasting.issuperset(collations) else COLLATION_CHANGED
+    sorted_by = set(collations) - {0}
+    return "" if not sorted_by or lasting() >= sorted_by else COLLATION_CHANGED
 
 
 def _domain(

@@ -57,7 +57,7 @@ def seeing_all_rows(session: Session, oids: Sequence[int], name: str) -> Iterato
 
 def _become(session: Session, oids: Sequence[int], name: str) -> bool:
     doing = f"looking for a role that sees the rows of {name}"
-    found = session.rows(_WHO_SEES, [list(oids)], doing=doing)
+    found = session.looked_up(_WHO_SEES, [list(oids)], doing=doing)
     for (role,) in found:
         statement = sql.SQL("SET ROLE {}").format(sql.Identifier(role))
         session.run(statement, doing=f"becoming a role that sees the rows of {name}")

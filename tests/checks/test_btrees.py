@@ -8,6 +8,7 @@ import pytest
 from campaign.arena import Source, Taken, sessions
 from lambdas.adapters import postgres
 from lambdas.checks import btrees
+from lambdas.checks.indexes import row_counts
 from lambdas.checks.shape import Bench
 from lambdas.checks.storage import list_indexes
 from lambdas.domain.units import Claim, Status, Unit
@@ -160,6 +161,7 @@ def test_rows_of_a_large_index_are_looked_up_where_amcheck_takes_too_long(
     assert small.status is Status.UNMEASURED, small
     assert (large.status, large.claim) == (Status.OK, Claim.CONSISTENT), large
     assert "public.slowly: amcheck did not come to an end in 1 seconds" in large.notes[0]
+    assert large.notes[1:] == (row_counts.NO_TIME.format("public.slowly"),)
 
 
 def test_a_damaged_catalog_is_named_even_where_no_tool_can_be_made(copied: Prepared) -> None:

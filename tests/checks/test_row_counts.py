@@ -72,6 +72,8 @@ INDEXES = (
     "(id, t) INCLUDE (id, a)",
     "(at DESC, f) INCLUDE (j) WHERE id > 20",
     "((row(id, t)::pair) record_image_ops)",
+    "(id without_order)",
+    "(id without_order, maybe)",
 )
 """Each on a table of its own, so that no other index can serve."""
 
@@ -80,6 +82,8 @@ _SETUP: tuple[Statement, ...] = (
     "CREATE DOMAIN positive AS int CHECK (VALUE > 0)",
     "CREATE TYPE mood AS ENUM ('sad', 'ok')",
     "CREATE TYPE pair AS (a int, b text)",
+    "CREATE OPERATOR CLASS without_order FOR TYPE int USING btree"
+    " AS OPERATOR 3 =, FUNCTION 1 btint4cmp (int, int)",
     _TABLE,
     _ROWS,
     *(

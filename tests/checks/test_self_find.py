@@ -9,6 +9,7 @@ from psycopg2 import sql
 from campaign.arena import Source, Statement, Taken
 from campaign.pages import HEADER_BYTES, PAGE_BYTES, NothingChanged, PageFile, rows_in
 from lambdas.adapters import postgres
+from lambdas.checks.indexes import definition
 from lambdas.domain.units import Claim, Status
 from lambdas.verification import batch
 from local.rds import MASTER
@@ -359,6 +360,26 @@ def test_texts_without_a_word_are_found_through_gin(copied: Prepared) -> None:
     assert wrong == {old, "public.texts_words"}
     assert_wrong(found[old], "without this index gave no error")
     assert_wrong(found["public.texts_words"], "22 rows can't be found")
+
+
+def test_what_is_left_out_of_a_large_table_is_said(
+    copied: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GiST keeps the values of points, and its entries are counted; those of circles it has not."""
+    monkeypatch.setattr(definition, "EVERYTHING_BYTES", 0)
+    monkeypatch.setattr(definition, "SAMPLE_BYTES", 65536)
+    with copied[0].restored() as copy:
+        found = examined(copied[0], copy, "self_find", DATABASE)
+    points, circles, numbers = (
+        found[title(INDEXES.index(index))] for index in ("gist (p)", "gist (c)", "hash (id)")
+    )
+    for result in (points, circles, numbers):
+        assert (result.status, result.claim) == (Status.OK, Claim.CONSISTENT), result
+        assert "of the table's blocks were looked up" in result.notes[0]
+    assert "values that it gives were not compared" in points.notes[1]
+    assert "entries were not counted" in points.notes[2]
+    assert "entries were not counted" in circles.notes[1]
+    assert (len(points.notes), len(circles.notes), len(numbers.notes)) == (3, 2, 1)
 
 
 def test_a_page_that_hangs_the_server_is_a_finding(

@@ -74,6 +74,28 @@ def test_each_setting_that_a_database_may_carry_is_on_the_list(source: Source) -
     assert not carried - known_names()
 
 
+def test_a_look_up_in_the_catalogs_leaves_no_setting_behind(source: Source) -> None:
+    """Nothing but catalogs is read by an index, in a transaction neither, nor after an error."""
+    ways = "current_setting('enable_indexscan'), current_setting('enable_seqscan')"
+    with sessions(source.server, source.master)("postgres") as session:
+        query = sql.SQL("SELECT " + ways)
+
+        def settings() -> list[tuple[str, ...]]:
+            return session.rows(query, doing="reading the settings")
+
+        before = settings()
+        assert before == [("off", "on")]
+        looked_up = session.looked_up(f"SELECT {ways}", doing="looking up")
+        assert looked_up == [("on", "off")]
+        assert settings() == before
+        with session.transaction(doing="testing"):
+            assert session.looked_up(f"SELECT {ways}", doing="looking up") == looked_up
+            assert settings() == before
+        with pytest.raises(QueryFailed):
+            session.looked_up("SELECT 1 / 0", doing="looking up")
+        assert settings() == before
+
+
 @pytest.mark.parametrize("version", [140000, 140013, 150007, 150008, 160000, 170000, 180000])
 def test_a_setting_is_pinned_only_where_the_server_knows_it(version: int) -> None:
     names = {name for name, _ in pinned(Purpose.READING, version)}

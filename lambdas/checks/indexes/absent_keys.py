@@ -89,7 +89,7 @@ def _answer(
         session,
         query,
         lambda plan: planner.searches(plan, target.index.name),
-        planner.SEARCH,
+        planner.search(target.index.method),
         outcome,
         index=target.title,
         unasked="keys that no row has were not searched for",

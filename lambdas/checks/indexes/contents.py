@@ -10,7 +10,7 @@ keys of one column that have changed places leave the sum as it is: finding each
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.hidden_rows import seeing_all_rows
@@ -24,25 +24,38 @@ from lambdas.errors import QueryFailed
 _UNASKED = "the values that it gives were not compared with its table's"
 NOT_WRITTEN = "{}: its values can't be written out, so those that it gives were not compared: {}"
 
+TOO_LARGE = (
+    "{}: the values that it gives were not compared with its table's: {} is larger than 1 GiB;"
+    " REINDEX it to be sure of them"
+)
+NO_TIME = "{}: the values that it gives could not be compared in the time that was left: {}"
+
 
 def compare_values(session: Session, target: Target, outcome: Outcome, advice: str) -> bool:
     """Hold what an index gives against its table; whether nothing is wrong.
 
-    Nothing is said where it gives no values, nor of a large table, whose rows were sampled.
+    Nothing is said where it gives no values.
 
     Raises:
         QueryFailed: the table could not be read, or the index is damaged.
     """
-    if not target.returnable or not target.is_whole:
+    if not target.returnable:
         return True
     index = target.index
+    if not target.is_whole:
+        outcome.not_asked(TOO_LARGE.format(target.title, index.subject))
+        return True
     with seeing_all_rows(session, [index.table_oid], index.subject):
         try:
             findings = _compared(session, target, outcome)
         except QueryFailed as error:
-            if not error.sqlstate.startswith(NOT_UNDERSTOOD):
+            if error.sqlstate == errorcodes.QUERY_CANCELED:
+                told = NO_TIME
+            elif error.sqlstate.startswith(NOT_UNDERSTOOD):
+                told = NOT_WRITTEN
+            else:
                 raise
-            outcome.not_asked(NOT_WRITTEN.format(target.title, error))
+            outcome.not_asked(told.format(target.title, error))
             return True
     for finding in findings:
         outcome.wrong(f"{finding}; {advice}")

@@ -55,8 +55,7 @@ UNFINDABLE = (
 )
 UNCOMPARED = (
     "{:,} rows can't be found through {} (one is at block {}, tuple {}), and whether an index that"
-    " is made of the same rows finds them is not known: {}; let the drill's user make temporary"
-    " tables (GRANT TEMPORARY ON DATABASE), or look for the rows on the source"
+    " is made of the same rows finds them is not known: {}; look for the rows on the source"
 )
 TOO_MANY = "not all of them were put into such an index"
 _EQUALITY = {"=", "~="}
@@ -84,10 +83,14 @@ be read whole so, and the same is asked without the index before it is called wr
 
 
 class Looked(NamedTuple):
-    """How many rows were looked up, and whether nothing is wrong with the index."""
+    """How many rows were looked up, whether nothing is wrong with the index, and its definition.
+
+    None where it was not read.
+    """
 
     rows: int
     sound: bool
+    target: Target | None = None
 
 
 class Answer(NamedTuple):
@@ -146,7 +149,7 @@ class _Search:
         if not target.is_whole:
             told = f"the rows of {target.percent:.2f} % of the table's blocks were looked up"
             self._outcome.not_asked(f"{target.title}: {told}")
-        return Looked(self._rows, self._sound)
+        return Looked(self._rows, self._sound, target)
 
     def _wrong(self, finding: str) -> None:
         self._sound = False
@@ -223,7 +226,7 @@ class _Search:
             self._session,
             query,
             lambda plan: planner.searches(plan, name),
-            planner.SEARCH,
+            planner.search(self._target.index.method),
             index=title,
         )
         if plan is not None:
@@ -255,7 +258,8 @@ class _Search:
         try:
             verdict = fresh.compare(self._session, self._target, query, again)
         except QueryFailed as error:
-            told = UNCOMPARED.format(lost, title, block, tuple_number, error)
+            why = planner.with_missing_right(self._session, error)
+            told = UNCOMPARED.format(lost, title, block, tuple_number, why)
             self._outcome.not_measured(told)
             return
         if verdict.lost:

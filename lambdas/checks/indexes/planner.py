@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg2 import sql
+from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.checks.outcome import Outcome
-from lambdas.errors import DatabaseUnreachable
+from lambdas.errors import DatabaseUnreachable, QueryFailed
 
 Settings = Mapping[str, str]
 Plan = Mapping[str, Any]
@@ -61,6 +61,19 @@ _INDEX_ONLY = {"enable_indexscan": "on", "enable_indexonlyscan": "on"}
 
 _TABLE_SCANS = {"Seq Scan", "Tid Scan", "Tid Range Scan"}
 
+_AS_REPLICA = "setting session_replication_role to replica, for "
+# A superuser's setting; its grant came with PostgreSQL 15 (release notes, "GRANT … ON PARAMETER").
+_NO_REPLICA = (
+    "GRANT rds_superuser to {0} on the source, or from PostgreSQL 15 on GRANT SET ON PARAMETER"
+    " session_replication_role TO {0}, and drill again"
+)
+_NO_TEMPORARY = "on the source GRANT TEMPORARY ON DATABASE {} TO {}, and drill again"
+_TEMPORARY = """
+SELECT pg_catalog.quote_ident(current_user), pg_catalog.quote_ident(d.datname),
+       pg_catalog.has_database_privilege(d.oid, 'TEMPORARY')
+  FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
+"""
+
 
 @dataclass(frozen=True)
 class Way:
@@ -77,6 +90,16 @@ def _way(*manners: Settings, beside: Settings | None = None, **others: str) -> W
 
 SEARCH = _way(_PLAIN, _BITMAP)
 """Rows by their keys. A bitmap has each row once, so that it hides one that comes twice."""
+
+_SEARCH_BY_BITMAP = _way(_BITMAP)
+_ONLY_BY_BITMAP = frozenset({"gin", "brin", "bloom"})
+"""Methods without ``amgettuple``."""
+
+
+def search(method: str) -> Way:
+    """The same where the method of the index is known."""
+    return _SEARCH_BY_BITMAP if method in _ONLY_BY_BITMAP else SEARCH
+
 
 WHOLE = _way(_INDEX_ONLY, _PLAIN, beside={**_PLAIN, **_ORDER_MATTERS}, enable_sort="off")
 """Every entry, in the index's order if it has one; an index-only scan also sees what leads nowhere.
@@ -95,16 +118,20 @@ BY_ADDRESS: Settings = {**BY_TABLE, "enable_tidscan": "on"}
 
 def steer(session: Session, settings: Settings) -> None:
     """Change settings for the rest of the session, or of a transaction that is rolled back."""
+    session.run(_steered(settings), doing="steering the planner")
+
+
+def _steered(settings: Settings) -> sql.Composable:
     each = sql.SQL(", ").join(
         sql.SQL("set_config({}, {}, false)").format(sql.Literal(name), sql.Literal(value))
         for name, value in settings.items()
     )
-    session.run(sql.SQL("SELECT {}").format(each), doing="steering the planner")
+    return sql.SQL("SELECT {}").format(each)
 
 
-def explained(session: Session, query: sql.Composable, *, doing: str) -> Plan:
-    """The plan of a query under the settings of the session."""
-    statement = sql.SQL("EXPLAIN (FORMAT JSON, COSTS OFF) {}").format(query)
+def explained(session: Session, settings: Settings, query: sql.Composable, *, doing: str) -> Plan:
+    """The plan of a query under settings, which the session has from then on."""
+    statement = sql.SQL("{}; EXPLAIN (FORMAT JSON, COSTS OFF) {}").format(_steered(settings), query)
     (found,) = session.row(statement, doing=doing)
     plan: Plan = found[0]["Plan"]
     return plan
@@ -143,18 +170,21 @@ def tried(
     """
     plan: Plan = {}
     for settings in way.tries:
-        steer(session, settings)
-        plan = explained(session, query, doing=f"planning to read {index}")
+        plan = explained(session, settings, query, doing=f"planning to read {index}")
         if accepts(plan):
             return plan, plan
     return None, plan
 
 
 def elsewhere(index: str, unasked: str) -> str:
-    """Why an index was not asked, and what to do."""
+    """Why an index was not asked, and what to do.
+
+    One that serves a question as well need not serve others: a BRIN is no GiST.
+    """
     return (
-        f"{index}: the planner takes another way than this index, so {unasked}; if another index"
-        " has the same columns, drop one of the two; else REINDEX this one to be sure of it"
+        f"{index}: the planner takes another way than this index, so {unasked}; REINDEX it to be"
+        " sure of it; only if another index has the same method, columns, operator classes and"
+        " predicate, drop one of the two"
     )
 
 
@@ -202,4 +232,19 @@ def written_to_nothing(session: Session, *, doing: str) -> Iterator[None]:
 
 def as_replica(session: Session, *, doing: str) -> None:
     """Until the transaction ends the source's event triggers do not run."""
+    doing = f"{_AS_REPLICA}{doing}"
     session.run("SET LOCAL session_replication_role = replica", doing=doing)
+
+
+def with_missing_right(session: Session, error: QueryFailed) -> QueryFailed:
+    """Why something could not be made for comparison, with the right that its role lacks.
+
+    Asked when the transaction is over. What else it may not do (call a function, use a type) the
+    error itself tells.
+    """
+    if error.sqlstate != errorcodes.INSUFFICIENT_PRIVILEGE:
+        return error
+    role, database, may = session.row(_TEMPORARY, doing="looking for the right TEMPORARY")
+    if error.doing.startswith(_AS_REPLICA):
+        return error.with_remedy(_NO_REPLICA.format(role))
+    return error if may else error.with_remedy(_NO_TEMPORARY.format(database, role))

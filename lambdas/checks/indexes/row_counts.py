@@ -48,11 +48,16 @@ ADVICE = (
 )
 UNASKED = "its entries were not counted: it may hold some too many"
 TOO_LARGE = "{}: above 1 GiB entries are not counted: its B-trees may hold some too many"
-NOT_COUNTED = "{}: its entries can't be counted, so it may hold some too many: {}"
-NO_DOMAIN = (
-    "{}: it was not scanned whole, so nothing tells whether it gives rows twice: {}; grant"
-    " TEMPORARY on the database to the user of the drill"
+OF_A_LARGE_TABLE = (
+    "{}: its entries were not counted, so it may hold some too many: {} is larger than 1 GiB;"
+    " REINDEX it where that matters"
 )
+NOT_COUNTED = "{}: its entries can't be counted, so it may hold some too many: {}"
+NO_TIME = (
+    "{}: its entries were not counted, so it may hold some too many: its check had no time left; a"
+    " larger copy_instance_class reads faster"
+)
+NO_DOMAIN = "{}: it was not scanned whole, so nothing tells whether it gives rows twice: {}"
 
 _SCANS = {"Index Only Scan", "Index Scan"}
 
@@ -89,7 +94,10 @@ def count_rows(session: Session, target: Target, outcome: Outcome, advice: str) 
     Raises:
         QueryFailed: the table or the index could not be read.
     """
-    if target.index.method not in WITH_NULLS or not target.is_whole:
+    if target.index.method not in WITH_NULLS:
+        return True
+    if not target.is_whole:
+        outcome.not_asked(OF_A_LARGE_TABLE.format(target.title, target.index.subject))
         return True
     try:
         with seeing_all_rows(session, [target.index.table_oid], target.index.subject):
@@ -133,8 +141,7 @@ def _count_together(session: Session, targets: Sequence[Target], outcome: Outcom
     for number, settings in enumerate(planner.WHOLE.tries):
         if not left:
             break
-        planner.steer(session, settings)
-        chosen = _planned(session, left, first=not number)
+        chosen = _planned(session, settings, left, first=not number)
         if chosen:
             findings += _differences(session, chosen, first=not number)
             left = [target for target in left if target not in chosen]
@@ -144,10 +151,12 @@ def _count_together(session: Session, targets: Sequence[Target], outcome: Outcom
         outcome.not_asked(planner.elsewhere(target.title, UNASKED))
 
 
-def _planned(session: Session, targets: Sequence[Target], *, first: bool) -> list[Target]:
+def _planned(
+    session: Session, settings: planner.Settings, targets: Sequence[Target], *, first: bool
+) -> list[Target]:
     """Those that are read whole, and no other in their place."""
     doing = f"planning to count the entries of {_titles(targets)}"
-    plan = planner.explained(session, _query(targets, first=first), doing=doing)
+    plan = planner.explained(session, settings, _query(targets, first=first), doing=doing)
     parts = [n for n in planner.nodes(plan) if n.get("Parent Relationship") == "InitPlan"]
     if len(parts) != len(targets):
         return []
@@ -203,16 +212,19 @@ def _query(targets: Sequence[Target], *, first: bool) -> sql.Composable:
 
 
 def _in_order(target: Target, *, bare: bool) -> sql.Composable:
-    """The rows in the index's order, counted; what it has beside its key tells it from others."""
+    """The rows in the index's order, counted; what it has beside its key tells it from others.
+
+    An operator class may lack the operator of its order: PostgreSQL does not ask for it.
+    """
     columns = sql.SQL(", ").join(sql.Identifier(name) for name in target.included)
     row = sql.SQL("num_nulls({}) AS {}").format(columns, _ROW) if target.included else sql.SQL("")
-    order = sql.SQL(", ").join(filter(None, map(_order, target.keys)))
+    order = [] if bare else list(filter(None, map(_order, target.keys)))
     return sql.SQL("(SELECT count({}) FROM (SELECT {} FROM ONLY {}{}{} OFFSET 0) AS given)").format(
         _ROW if target.included else sql.SQL("*"),
         row,
         target.table,
         target.where(),
-        sql.SQL("") if bare else sql.SQL(" ORDER BY {}").format(order),
+        sql.SQL(" ORDER BY {}").format(sql.SQL(", ").join(order)) if order else sql.SQL(""),
     )
 
 
@@ -239,7 +251,9 @@ def _counted_by_condition(session: Session, target: Target, outcome: Outcome) ->
         try:
             _make_domains(session, target, stack)
         except QueryFailed as error:
-            outcome.not_asked(NO_DOMAIN.format(title, error))
+            stack.close()
+            why = planner.with_missing_right(session, error)
+            outcome.not_asked(NO_DOMAIN.format(title, why))
             return []
         for conditions in _conditions(target):
             queries = [_by_condition(target, condition) for condition in conditions]
