@@ -100,9 +100,11 @@ _BY_CLASS = {
 }
 
 NO_ENTRY = (
-    "is it up, is a connection free (max_connections, the limit of the role and of the"
-    " database), may the role log in with its secret, does the security group let the functions in?"
+    "see whether it is up, a connection is free (max_connections, the limit of the role and of the"
+    " database), the role may log in with its secret, and the security group lets the functions in"
 )
+AT_LOGIN = "a function that runs at login raised an error; see the server's log for which"
+WAS_SILENT = "see the server's metrics at this time: it hangs, or the way to it is broken"
 WAS_LOST = "see the server's log at this time: it restarted, failed over, or ended the session"
 
 OTHERWISE = "see the server's log at this time for the cause; drill again"
