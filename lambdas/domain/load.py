@@ -314,7 +314,7 @@ def check(loaded: Sequence[Mapping[str, Any] | None], rules: Rules) -> None:
             raise BadData(found["fault"])
     for found in results:
         if found.get("lost"):
-            raise PartLost(f"part {found['part']} was lost in each try: {found['fault']}")
+            raise PartLost(f"part {found['part']}, try after try: {found['fault']}")
     if len(results) < len(loaded):
         lost = ", ".join(str(n) for n, found in enumerate(loaded, start=1) if found is None)
         raise PartLost(f"parts without a result: {lost}; see the log of LoadPart, load again")

@@ -76,7 +76,7 @@ class LoadFolder:
         """
         if self.evidence.find(documents.OVER) is not None:
             raise LoadOver(
-                "the load was ended from outside and its staging tables removed; load again"
+                "the load was ended from outside and its staging tables removed; start a new one"
             )
 
     def write_rejects(self, number: int, rejects: Rejects) -> None:

@@ -176,7 +176,7 @@ def test_a_header_ends_behind_its_quotes_where_another_character_escapes(
         (b"", True, "empty"),
         (b"\n", True, "empty"),
         (b"a" * 20, False, "does not end within 1 MiB"),
-        (b"\xff,a\n", True, "say the encoding"),
+        (b"\xff,a\n", True, "give format.encoding"),
         (b"a,\0\n", True, "zero byte"),
     ],
 )
