@@ -100,9 +100,11 @@ _BY_CLASS = {
 }
 
 NO_ENTRY = (
-    "is it up, is a connection free (max_connections, the limit of the role and of the"
-    " database), may the role log in with its secret, does the security group let the functions in?"
+    "see whether it is up, a connection is free (max_connections, the limit of the role and of the"
+    " database), the role may log in with its secret, and the security group lets the functions in"
 )
+AT_LOGIN = "a function that runs at login raised an error; see the server's log for which"
+WAS_SILENT = "see the server's metrics at this time: it hangs, or the way to it is broken"
 WAS_LOST = "see the server's log at this time: it restarted, failed over, or ended the session"
 
 OTHERWISE = "see the server's log at this time for the cause; drill again"
@@ -154,6 +156,53 @@ OF_WORDS = {
     "overdue": "raise deadline_minutes (of a deletion: the setting teardown_minutes), drill again",
 }
 """By the name of an error that ends a drill: what to do. The others tell it themselves."""
+
+OF_STATUSES = {
+    "failed": "RDS can't recover it; see whether the snapshot restores by hand, take another one",
+    "restore-error": "RDS could not restore it; see whether the snapshot restores by hand",
+    "incompatible-restore": "RDS can't restore it from this snapshot; take another one",
+    "incompatible-network": (
+        "its network refuses it; see whether the subnet group still has its subnets, each with a"
+        " free address, and whether the security groups are there"
+    ),
+    "incompatible-parameters": (
+        "a value of its parameter group is not for this class or version; correct it there, or"
+        " take a larger class (input restore.instance_class)"
+    ),
+    "incompatible-option-group": "its option group is not for it; see the source's option group",
+    "incompatible-create": "RDS can't create it with these resources; compare them by hand",
+    "insufficient-capacity": (
+        "AWS has no room for this class in the zone; give another class (input"
+        " restore.instance_class), allow more zones in the subnet group, or wait some hours"
+    ),
+    "inaccessible-encryption-credentials": (
+        "RDS can't use its KMS key and nothing brings it back; see whether the key is deleted, and"
+        " take a snapshot under a key that is there"
+    ),
+    "inaccessible-encryption-credentials-recoverable": (
+        "RDS can't use its KMS key; enable the key, or give RDS its grant back"
+    ),
+    "storage-full": (
+        "its volume is full, and it has the size of the source's; give the source more storage"
+    ),
+    "upgrade-failed": "an upgrade of its engine failed; upgrade the source first",
+    "stopped": "somebody stopped it; see in CloudTrail who, and let it run during a drill",
+    "stopping": "somebody stops it; see in CloudTrail who, and let it run during a drill",
+    "deleting": "somebody deletes it; see in CloudTrail who, and leave it to the drill",
+    "delete-precheck": "somebody deletes it; see in CloudTrail who, and leave it to the drill",
+}
+"""By the status with which an instance or a snapshot ends a drill: the cause and what to do.
+
+The causes are those of the RDS user guide ("Viewing DB instance status").
+"""
+
+_OF_OTHER_STATUSES = "see the RDS user guide for this status"
+
+
+def in_status(status: str) -> str:
+    """A status of RDS with its cause and what to do, for a sentence that names whose it is."""
+    return f"{status}: {OF_STATUSES.get(status, _OF_OTHER_STATUSES)}"
+
 
 _OF_OTHER_WORDS = "see the execution and the function's log for the cause; drill again"
 TELL_IT_THEMSELVES = frozenset(

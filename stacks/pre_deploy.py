@@ -154,7 +154,7 @@ def refuse_impatience(machine_timeout_seconds: int) -> None:
     if machine_timeout_seconds > allowed:
         raise BadStage(
             f"statemachine/drill.asl.json: TimeoutSeconds is {machine_timeout_seconds};"
-            f" CodePipeline waits for {ACTION_LIMIT_SECONDS}, so at most {allowed} is right"
+            f" CodePipeline waits for {ACTION_LIMIT_SECONDS}; give at most {allowed}"
         )
 
 

@@ -23,16 +23,16 @@ def starts(cron: str, now: datetime) -> list[datetime]:
     """
     hours = cron.split()[1]
     if any(_falls(part.partition("/")[0]) for part in hours.split(",")):
-        raise BadSchedule("the hours run backwards")
+        raise BadSchedule("the hours run backwards; write them as two ranges")
     try:
         found = AwsCroniter(cron).get_next(now, LOOK_AHEAD)
     except AwsCroniterExpressionError as error:
         raise BadSchedule(str(error).split(".")[0]) from None
     except ValueError:
-        raise BadSchedule("it can't be read") from None
+        raise BadSchedule("it can't be read as a schedule of EventBridge") from None
     times = [time for time in found if time is not None]
     if not times:
-        raise BadSchedule("it never comes to pass")
+        raise BadSchedule("no day fits it")
     return times
 
 

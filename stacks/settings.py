@@ -254,14 +254,17 @@ def _source_faults(sources: Sequence[Source], prefix: str) -> Iterator[str]:
     for number, source in enumerate(sources):
         where = f"sources[{number}]"
         if names.index(source.db_instance_id) < number:
-            yield f"{where}.db_instance_id: {source.db_instance_id} is listed twice"
+            yield f"{where}.db_instance_id: {source.db_instance_id} is listed twice; leave one out"
         if source.db_instance_id.startswith(f"{prefix}-"):
             yield (
                 f"{where}.db_instance_id: {source.db_instance_id} starts with the prefix of our own"
                 f" copies, {prefix}-; choose another prefix"
             )
         if source.secret_kms_key_arn and not source.secret_arn:
-            yield f"{where}.secret_kms_key_arn: there is no secret_arn that it could encrypt"
+            yield (
+                f"{where}.secret_kms_key_arn: there is no secret_arn that it encrypts; give both or"
+                " neither"
+            )
 
 
 def _network_faults(settings: DeploymentSettings) -> Iterator[str]:
@@ -285,7 +288,7 @@ def _network_faults(settings: DeploymentSettings) -> Iterator[str]:
     if with_secret and not network.source_security_group_ids:
         yield (
             "network.source_security_group_ids: is missing; a source has a secret_arn, and only"
-            " the groups that the sources are in may be reached for it"
+            " the groups that the sources are in may be reached for it; give those"
         )
 
 
@@ -304,7 +307,7 @@ def _night_faults(where: str, night: Night, known: Mapping[str, Source]) -> Iter
         if name not in known:
             yield f"{where}.sources: {name} is not in sources; add it there"
     if len(set(night.sources)) < len(night.sources):
-        yield f"{where}.sources: an instance is listed twice"
+        yield f"{where}.sources: an instance is listed twice; leave one out"
     if night.time_zone not in available_timezones() - _NO_ZONES:
         yield f"{where}.time_zone: is not a time zone; it is an IANA name, as in Europe/Berlin"
     if len(json.dumps(night.input)) > INPUT_CHARACTERS:
@@ -323,7 +326,10 @@ def _input_faults(where: str, night: Night, known: Mapping[str, Source]) -> Iter
     wants_secret = night.input.get("baseline", "none") != "none"
     for name in night.sources:
         if wants_secret and name in known and not known[name].secret_arn:
-            yield f"{where}.baseline: reads the source; {name} has no secret_arn in sources"
+            yield (
+                f"{where}.baseline: reads the source, and {name} has no secret_arn in sources; give"
+                " it there, or baseline none"
+            )
 
 
 def _quota_faults(settings: DeploymentSettings, nights: Sequence[_Planned]) -> Iterator[str]:
@@ -347,7 +353,7 @@ def _quota_faults(settings: DeploymentSettings, nights: Sequence[_Planned]) -> I
     if settings.snapshots_alarm >= settings.snapshot_quota:
         yield (
             "snapshots_alarm: would never sound, it is not below snapshot_quota"
-            f" ({settings.snapshot_quota})"
+            f" ({settings.snapshot_quota}); give a lower number"
         )
 
 
@@ -384,7 +390,7 @@ def _secret_faults(settings: DeploymentSettings) -> Iterator[str]:
                 homes[f"sources[{number}].{name}"] = _home(arn)
     homes.update((where, _home(arn)) for where, arn in load_arns(settings.load))
     if len(set(homes.values())) > 1:
-        yield f"{', '.join(homes)}: are not all of one region and account; a stack has only one"
+        yield f"{', '.join(homes)}: are not all of one region and account; deploy a stack in each"
 
 
 def _home(arn: str) -> tuple[str, ...]:

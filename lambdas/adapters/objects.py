@@ -58,12 +58,17 @@ def find(bucket: str, key: str) -> ObjectVersion:
         except ClientError as error:
             # HeadObject has no body: a status is all that it tells.
             if error.response["Error"]["Code"] == "404":
-                raise NotFound(f"there is no object s3://{bucket}/{key}") from None
+                told = f"there is no object s3://{bucket}/{key}; see how it is written, case counts"
+                raise NotFound(told) from None
             if error.response["Error"]["Code"] == "403":
-                message = f"AWS denied to look at s3://{bucket}/{key}; it may not be there either"
+                message = (
+                    f"AWS denied to look at s3://{bucket}/{key}, and it may not be there either;"
+                    " see how it is written, whether its bucket is in the setting load.buckets, and"
+                    " whether the policy of the bucket forbids it"
+                )
                 raise AccessDenied(message) from None
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= SERVER_ERROR:
-                message = f"S3 could not look at s3://{bucket}/{key}"
+                message = f"S3 could not look at s3://{bucket}/{key}; load again"
                 raise ServiceUnavailable(message) from None
             raise
     return ObjectVersion(bucket, key, found["ETag"], found["ContentLength"])
@@ -114,7 +119,7 @@ def chunks(
             broken += 1
             if broken > RESUMES:
                 told = f"the connection broke {broken} times in a row, at last by {reason}"
-                raise ServiceUnavailable(f"reading {version.location}: {told}")
+                raise ServiceUnavailable(f"reading {version.location}: {told}; load again")
             sleep(wait_before(broken))
 
 
@@ -129,7 +134,10 @@ def _body(version: ObjectVersion, first: int, stop: int) -> Any:
             )
         except ClientError as error:
             if error.response["Error"]["Code"] in ("PreconditionFailed", "412", "NoSuchKey"):
-                message = f"{version.location} was replaced or deleted while it was being read"
+                message = (
+                    f"{version.location} was replaced or deleted while it was being read; load"
+                    " again when nobody writes it"
+                )
                 raise ObjectChanged(message) from None
             raise
     return answer["Body"]

@@ -25,7 +25,7 @@ from lambdas.errors import (
     RowRefused,
     TimeMachineError,
 )
-from lambdas.remedies import NO_ENTRY, WAS_LOST, remedy_of
+from lambdas.remedies import AT_LOGIN, NO_ENTRY, WAS_LOST, WAS_SILENT, remedy_of
 
 MAINTENANCE_DATABASE = "postgres"
 CONNECT_SECONDS = 10
@@ -371,11 +371,14 @@ class Session:
                 yield
         except psycopg2.Error as error:
             if watch.has_cut:
-                told = f"{doing}: no answer, not even to the time-out; the connection was cut"
+                told = f"{doing}: no answer, not even to the time-out, so it was cut; {WAS_SILENT}"
                 raise DatabaseUnreachable(told, lost=True) from None
             raise _in_our_words(error, doing, self._connection) from None
         except UnicodeError as error:
-            remedy = "a text of it is not in the encoding that its database is said to have"
+            remedy = (
+                "a text of it is not in the encoding that its database has; see the database's"
+                " encoding, and mend the text on the source"
+            )
             raise NotExchanged(type(error).__name__, doing, remedy) from None
 
 
@@ -488,8 +491,7 @@ def _no_connection(error: psycopg2.Error, database: str, seconds: float) -> Data
             f"{told} within {CONNECT_SECONDS} seconds; {NO_ENTRY}", at_login=True
         )
     if _IN_A_FUNCTION in str(error):
-        why = "a function that runs at login raised an error"
-        return DatabaseUnreachable(f"{told}: {why}", at_login=True)
+        return DatabaseUnreachable(f"{told}: {AT_LOGIN}", at_login=True)
     return DatabaseUnreachable(f"{told}; {NO_ENTRY}")
 
 
@@ -500,7 +502,7 @@ def _in_our_words(error: psycopg2.Error, doing: str, connection: Any) -> TimeMac
         told = f"the server ended the session for its {_ENDED_FOR_WAITING[code]}"
         return DatabaseUnreachable(f"{doing}: {told}; see who sets it, and try again")
     if code is None and not connection.closed:
-        remedy = "a statement has to be a query that is not empty, and no COPY"
+        remedy = "give a statement that is a query, is not empty, and is no COPY"
         return NotExchanged(type(error).__name__, doing, remedy)
     if code is None or code.startswith("08") or code in _LOST_CONNECTION:
         return DatabaseUnreachable(f"{doing}: the connection was lost; {WAS_LOST}", lost=True)

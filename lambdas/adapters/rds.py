@@ -204,7 +204,10 @@ class Rds:
             )
         kept = self.instance(copy_id)
         if kept["DBInstanceStatus"] in DELETING or not kept.get("MasterUserSecret"):
-            raise RequestRefused(f"the copy {copy_id} is {kept['DBInstanceStatus']}: not kept")
+            raise RequestRefused(
+                f"the copy {copy_id} is {kept['DBInstanceStatus']} or has no master secret of its"
+                " own, so it can't be kept; see in CloudTrail who changed it"
+            )
         return kept
 
     def delete_copy(self, owner: Owner, copy_id: str) -> None:

@@ -35,7 +35,10 @@ LOGIN_TRIGGER = (
 _IN_RECOVERY = "SELECT pg_catalog.pg_is_in_recovery()"
 
 TEMPLATE = "template1"
-STANDBY = "the copy is still in recovery, as a standby is: it takes no writes"
+STANDBY = (
+    "the copy is still in recovery, as a standby is, and takes no writes; see its server's log for"
+    " why recovery does not end, drill again"
+)
 
 _NOT_UNDERSTOOD = frozenset(
     {
@@ -223,9 +226,15 @@ def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurem
     if not allowed:
         why = "the copy's master user may not connect; grant CONNECT to the master user"
     elif 0 <= limit <= taken:
-        why = f"no connection; the database's connection limit is {limit:,}"
+        why = (
+            f"no connection; the database's connection limit is {limit:,}: raise it on the source"
+            f" (ALTER DATABASE … CONNECTION LIMIT), drill again"
+        )
     elif unit.detail.get("refused"):
-        why = "no connection, and the source refused the reader too"
+        why = (
+            "no connection, and the source refused the reader too; see there whether the database"
+            " takes connections and who may CONNECT"
+        )
     if trigger and error.at_login:
         why = f"{error}; {trigger}"
     if why:

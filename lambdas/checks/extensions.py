@@ -183,7 +183,10 @@ def _tell_missing(unit: Unit, sqlstate: str, here: list[str], there: Any, outcom
     """The copy can't be used as the source could only if the source could."""
     told = _missing(unit, sqlstate)
     if there is None:
-        outcome.not_measured(f"{told}. Whether the source's engine has it was not read")
+        outcome.not_measured(
+            f"{told}. Whether the source's engine has it was not read: drill with a baseline, or"
+            " call a function of it on the source"
+        )
     elif there == here:
         outcome.warning(
             f"{told}. The source's engine is the same and lacks it too: DROP the extension there,"

@@ -299,7 +299,10 @@ def _count_failures(session: Session, unit: Unit, outcome: Outcome) -> None:
         for note in of_maps.measurement(unit).notes:
             outcome.not_asked(note)
     else:
-        outcome.not_measured(f"{counted}; the server's log names the file and the block")
+        outcome.not_measured(
+            f"{counted}; see the server's log for the file and the block, and read the same on the"
+            " source"
+        )
 
 
 CHECK = Check(

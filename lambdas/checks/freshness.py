@@ -107,7 +107,8 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         for text in findings:
             outcome.not_measured(text)
         outcome.not_measured(
-            "the source failed over between the readings, and may have lost commits itself"
+            "the source failed over between the readings, and may have lost commits itself; drill"
+            " again"
         )
         return outcome.measurement(unit)
     for text in findings:

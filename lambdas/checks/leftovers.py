@@ -114,7 +114,8 @@ def _of_the_server(unit: Unit, session: Session) -> Measurement:
         if number not in here:
             found.wrong(
                 f"the prepared transaction {number} of the source is not there: what it holds can"
-                " be neither committed nor rolled back"
+                " be neither committed nor rolled back; see pg_prepared_xacts on the source, and if"
+                " it is still there, take another snapshot"
             )
     told = [
         f"a prepared transaction of {owner} in {database}, {age_seconds:,} seconds old, keeps its"

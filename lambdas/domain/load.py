@@ -175,7 +175,10 @@ class Rejects:
             text = header.decode(self.encoding) + b"".join(self.rows).decode()
             return text.encode(self.encoding)
         except UnicodeError:
-            raise BadData(f"rows that are left out can't be written in {self.encoding}") from None
+            raise BadData(
+                f"rows that are left out can't be written in {self.encoding}; load without"
+                " max_errors, or give the data in utf-8"
+            ) from None
 
     def _ended_header(self) -> bytes:
         """COPY wants all rows to end as the first one does."""
@@ -318,11 +321,14 @@ def check(loaded: Sequence[Mapping[str, Any] | None], rules: Rules) -> None:
             raise PartLost(f"part {found['part']}, try after try: {found['fault']}")
     if len(results) < len(loaded):
         lost = ", ".join(str(n) for n, found in enumerate(loaded, start=1) if found is None)
-        raise PartLost(f"parts without a result: {lost}")
+        raise PartLost(f"parts without a result: {lost}; see the log of LoadPart, load again")
     rejected = sum(found["rejected"] for found in results)
     if rejected > rules.max_errors:
         first = outcome_of(loaded).reasons[0]
-        raise BadData(f"{rejected} bad rows, and {rules.max_errors} were allowed: {first}")
+        raise BadData(
+            f"{rejected} bad rows, and {rules.max_errors} were allowed; mend them, or raise"
+            f" max_errors: {first}"
+        )
 
 
 def outcome_of(loaded: Sequence[Mapping[str, Any] | None]) -> Outcome:

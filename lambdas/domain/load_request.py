@@ -100,16 +100,16 @@ def _contradictions(document: Mapping[str, Any]) -> list[str]:
     except LookupError:
         return [*told, "format.encoding: is not known; it is a name such as utf-8 or latin-1"]
     if form.delimiter == form.quote:
-        told.append("format.delimiter: must not be the quote")
+        told.append("format.delimiter: must not be the quote; give another one")
     if form.delimiter in form.null or form.quote in form.null:
-        told.append("format.null: must hold neither the delimiter nor the quote")
+        told.append("format.null: must hold neither the delimiter nor the quote; give another one")
     if form.escape != form.quote and document.get("max_errors"):
         told.append(
             "max_errors: rows can't be told apart where another character escapes the quote; leave"
             " it out, or double the quotes"
         )
     if form.delimiter == form.escape:
-        told.append("format.escape: must not be the delimiter")
+        told.append("format.escape: must not be the delimiter; give another one")
     told += _not_atomic(document)
     return told
 

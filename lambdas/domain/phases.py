@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from lambdas.remedies import in_status
+
 USABLE = frozenset({"available", "storage-optimization"})
 
 FAILED = frozenset(
@@ -74,7 +76,7 @@ def look_at_snapshot(snapshot: Mapping[str, Any]) -> Look:
         return Look(Phase.WAIT, f"creating, {snapshot.get('PercentProgress', 0)} %")
     if status == "copying":
         return Look(Phase.WAIT, "copying")
-    return Look(Phase.FAILED, f"the snapshot is {status}")
+    return Look(Phase.FAILED, f"the snapshot is {in_status(status)}")
 
 
 def look_at_instance(instance: Mapping[str, Any], goal: str) -> Look:
@@ -85,14 +87,18 @@ def look_at_instance(instance: Mapping[str, Any], goal: str) -> Look:
     """
     status = instance.get("DBInstanceStatus", "unknown")
     if status in FAILED or status in HALTED:
-        return Look(Phase.FAILED, f"the copy is {status}")
+        return Look(Phase.FAILED, f"the copy is {in_status(status)}")
     if status not in USABLE:
         return Look(Phase.WAIT, status)
     if goal == GOAL_RESTORED:
         return Look(Phase.READY, status)
     secret = (instance.get("MasterUserSecret") or {}).get("SecretStatus", "not yet created")
     if secret == "impaired":
-        return Look(Phase.FAILED, "the copy's master secret is impaired")
+        return Look(
+            Phase.FAILED,
+            "the copy's master secret is impaired: RDS can't use it or its KMS key; see whether"
+            " somebody has changed the secret, the key or its policy",
+        )
     if secret != "active":
         return Look(Phase.WAIT, f"{status}, its secret is {secret}")
     return Look(Phase.READY, f"{status}, its secret is active")

@@ -137,7 +137,7 @@ def contradictions(request: Request) -> list[str]:
         if request.baseline not in (None, BASELINE_NONE):
             faults.append(
                 "baseline: compares with the source as it is around a new snapshot; "
-                "for an existing one use none"
+                "give none for an existing one"
             )
     return faults
 
@@ -166,7 +166,10 @@ def effective_baseline(request: Request, source_secrets: Mapping[str, str]) -> s
 def source_faults(request: Request, instance: Mapping[str, Any] | None) -> list[str]:
     """What is wrong with the source itself; ``instance`` is its ``DBInstance``, if there is one."""
     if instance is None:
-        return [f"db_instance_id: there is no instance {request.source} in this region and account"]
+        return [
+            f"db_instance_id: there is no instance {request.source} in this region and account; see"
+            " how it is written, and where the deployment is"
+        ]
     faults = []
     if instance["Engine"] != "postgres":
         faults.append(
@@ -182,7 +185,9 @@ def source_faults(request: Request, instance: Mapping[str, Any] | None) -> list[
         )
     tags = {tag["Key"]: tag.get("Value", "") for tag in instance.get("TagList", [])}
     if tags.get(ownership.ROLE) == ownership.ROLE_COPY:
-        faults.append(f"db_instance_id: {request.source} is itself the copy of a drill")
+        faults.append(
+            f"db_instance_id: {request.source} is itself the copy of a drill; name its source"
+        )
     status = instance["DBInstanceStatus"]
     if request.takes_snapshot and status in _NO_NEW_SNAPSHOT:
         faults.append(
@@ -214,15 +219,21 @@ def snapshot_faults(request: Request, snapshot: Mapping[str, Any] | None) -> lis
     if snapshot is None:
         if point.kind == RECOVERY_LATEST:
             wanted = "" if point.value == "any" else f"{point.value} "
-            return [f"recovery_point: {request.source} has no available {wanted}snapshot"]
-        return [f"recovery_point: there is no snapshot {point.value}"]
+            return [
+                f"recovery_point: {request.source} has no available {wanted}snapshot; take one, or"
+                ' leave it out for a "new" one'
+            ]
+        return [
+            f"recovery_point: there is no snapshot {point.value} in this region and account; see"
+            " how it is written"
+        ]
     if snapshot["DBInstanceIdentifier"] != request.source:
         return [
             f"recovery_point: {point.value} is a snapshot of {snapshot['DBInstanceIdentifier']}, "
-            f"not of {request.source}"
+            f"not of {request.source}; name that instance, or a snapshot of this one"
         ]
     if snapshot["Status"] not in ("available", "creating"):
-        return [f"recovery_point: the snapshot is {snapshot['Status']}; it must be available"]
+        return [f"recovery_point: {point.value} is {snapshot['Status']}; it must be available"]
     return []
 
 

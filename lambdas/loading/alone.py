@@ -28,5 +28,8 @@ def end_others(session: Session, name: str) -> None:
     end = time.monotonic() + WAIT_SECONDS
     while session.row(_END, [name], doing="ending lost sessions")[0]:
         if time.monotonic() > end:
-            raise DatabaseUnreachable("a session of an earlier try does not end")
+            raise DatabaseUnreachable(
+                f"a session of an earlier try does not end; see {name} in pg_stat_activity, and end"
+                " it"
+            )
         time.sleep(LOOK_SECONDS)

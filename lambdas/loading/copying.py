@@ -36,7 +36,8 @@ def copy_in(
         return session.copy_in(statement, feed, relation=into.strings[-1], doing=f"loading {where}")
     except RowRefused as refused:
         line = feed.lines.line(refused.line) + first_line - 1
-        raise BadData(refusal(refused, where, columns, line)) from None
+        told = refusal(refused, where, columns, line)
+        raise BadData(f"{told}; {remedy_of_row(refused.sqlstate)}") from None
     except BadData as bad:
         raise BadData(f"{where}: {bad}") from None
 
@@ -72,6 +73,11 @@ def reason_of(refused: QueryFailed) -> str:
     return f"{reason} (SQLSTATE {refused.sqlstate})"
 
 
+def remedy_of_row(sqlstate: str) -> str:
+    """What to do about a row that PostgreSQL refuses, by the SQLSTATE."""
+    return _REMEDIES.get(sqlstate, "mend the row, or leave it out")
+
+
 _REASONS = {
     "22P04": "the row has more or fewer fields than there are columns, its quotes do not close, or"
     " its line ends in another way than the first one",
@@ -86,4 +92,18 @@ _REASONS = {
     "23505": "a key that must be unique is there already",
     "23514": "a check constraint is violated",
     "23P01": "an exclusion constraint is violated",
+}
+
+_OF_A_VALUE = "mend the value, leave the row out (max_errors), or give the column another type"
+_REMEDIES = {
+    "22P04": "see the line, and whether format.delimiter, format.quote and format.escape are right",
+    "22P02": f"{_OF_A_VALUE}; if it stands for NULL, give it as format.null",
+    "22007": _OF_A_VALUE,
+    "22008": _OF_A_VALUE,
+    "22003": _OF_A_VALUE,
+    "22001": _OF_A_VALUE,
+    "22021": "give format.encoding",
+    "23502": "give it a value, leave the row out (max_errors), or see format.null",
+    "23503": "load what it points to first",
+    "23505": "leave the row out, or give on_conflict",
 }

@@ -101,7 +101,9 @@ class LoadFolder:
                 staging table again.
         """
         if self.evidence.find(documents.OVER) is not None:
-            raise LoadOver("the load was ended and its staging tables removed: start a new one")
+            raise LoadOver(
+                "the load was ended from outside and its staging tables removed; start a new one"
+            )
 
     def write_rejects(self, number: int, rejects: Rejects) -> None:
         """The rows that a part leaves out, if there are any, and why."""

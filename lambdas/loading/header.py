@@ -30,12 +30,12 @@ def names_in(first_bytes: bytes, form: CsvFormat, *, whole: bool) -> list[str]:
     fields = Fields(form)
     row = next(fields.rows(first_bytes, whole=whole), None)
     if row is None and not first_bytes:
-        raise BadData("the data are empty: there is no header")
+        raise BadData("the data are empty: there is no header; see what writes the object")
     if row is None:
         raise BadData(
-            "the header does not end: a quote is never closed"
+            "the header does not end: a quote is never closed; close it, or give format.quote"
             if whole
-            else f"the header does not end within {HEAD_BYTES >> 20} MiB"
+            else f"the header does not end within {HEAD_BYTES >> 20} MiB; see whether it is a CSV"
         )
     if b"".join(row).strip() == b"":
         raise BadData(
@@ -46,9 +46,12 @@ def names_in(first_bytes: bytes, form: CsvFormat, *, whole: bool) -> list[str]:
     try:
         names = [fields.value(field).decode() for field in row]
     except UnicodeDecodeError:
-        raise BadData("the header holds bytes that are not utf-8; say the encoding") from None
+        raise BadData("line 1 holds bytes that are not utf-8; give format.encoding") from None
     if any("\0" in name for name in names):
-        raise BadData("line 1: the header holds a zero byte")
+        raise BadData(
+            "line 1: the header holds a zero byte; give format.encoding if it is UTF-16, else take"
+            " it out"
+        )
     return names
 
 
@@ -80,7 +83,10 @@ def faults(
     extra = [name for name in named if name not in known and name not in alike]
     missing = [name for name in required if name not in names and name not in alike.values()]
     told = (
-        ("columns that the header names twice", [shown(name) for name in twice]),
+        (
+            "columns that the header names twice; rename all but one",
+            [shown(name) for name in twice],
+        ),
         (
             "columns that the header gives no name, by number; if its lines end with a delimiter,"
             " take that out of each",
@@ -91,9 +97,16 @@ def faults(
             " table's, or give columns",
             [f"{shown(name)!r} for {like}" for name, like in alike.items()],
         ),
-        ("columns that PostgreSQL generates and nobody can load", computed),
-        ("columns that the table does not have", [shown(name) for name in extra]),
-        ("columns that the table needs and the data do not bring", missing),
+        ("columns that PostgreSQL generates and nobody can load; leave them out", computed),
+        (
+            "columns that the table does not have; leave them out, or add them to it",
+            [shown(name) for name in extra],
+        ),
+        (
+            "columns that the table needs and the data do not bring; add them, or give the"
+            " table's a default",
+            missing,
+        ),
     )
     return [f"{what}: {', '.join(first_of(found))}" for what, found in told if found]
 
@@ -118,9 +131,9 @@ def unseparated(names: Sequence[str], delimiter: str) -> list[str]:
 
 
 def _hint(names: Sequence[str]) -> str:
-    """That something else separates the columns, if the one name has what often does."""
+    """What to do: something else may separate the columns, if the one name has what often does."""
     if not (found := _separator(names)):
-        return ""
+        return " If not, give columns, and false as format.header"
     return f" It holds {_OFTEN[found]}: if that separates the columns, give it as format.delimiter"
 
 

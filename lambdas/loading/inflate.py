@@ -114,7 +114,7 @@ def _member(inflater: _Inflater, chunks: Iterator[bytes], compression: str) -> I
                 yield out
     except StopIteration:
         raise BadData(
-            f"the {compression} data end in the middle: the object is truncated"
+            f"the {compression} data end in the middle: the object is truncated; write it once more"
         ) from None
     except _ERRORS:
-        raise BadData(f"the {compression} data are damaged") from None
+        raise BadData(f"the {compression} data are damaged; write the object once more") from None

@@ -34,5 +34,5 @@ def refuse_marks(chunks: Iterable[bytes], first_line: int) -> Iterator[bytes]:
 
 def _refusal(line: int) -> BadData:
     return BadData(
-        rf"line {line} is \. alone, which ends a COPY before PostgreSQL {DATA_SINCE}: quote it"
+        rf"line {line} is \. alone, which ends a COPY before PostgreSQL {DATA_SINCE}; quote it"
     )

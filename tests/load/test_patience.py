@@ -141,7 +141,10 @@ def test_a_server_without_a_free_connection_is_asked_again(
     ending = table.run()
     assert content(table) == (ALL if freed else OLD), ending.cause
     if not freed:
-        assert "DatabaseUnreachable: no connection to the database shop; is it up" in ending.cause
+        assert (
+            "DatabaseUnreachable: no connection to the database shop; see whether it is up"
+            in ending.cause
+        )
 
 
 @pytest.mark.parametrize("path", [TINY], ids=["staged"])

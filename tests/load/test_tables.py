@@ -19,13 +19,16 @@ def test_the_header_may_stand_in_any_order(loads: Loads) -> None:
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        ("id,nope,nada", "that the table does not have: nope, nada"),
-        ("id,id,note", "names twice: id"),
-        ("id,twice", "PostgreSQL generates and nobody can load: twice"),
-        ("note", "needs and the data do not bring: id"),
-        ("id,ID", "that the table does not have: ID"),
+        (
+            "id,nope,nada",
+            "that the table does not have; leave them out, or add them to it: nope, nada",
+        ),
+        ("id,id,note", "names twice; rename all but one: id"),
+        ("id,twice", "PostgreSQL generates and nobody can load; leave them out: twice"),
+        ("note", "needs and the data do not bring; add them, or give the table's a default: id"),
+        ("id,ID", "that the table does not have; leave them out, or add them to it: ID"),
         ("4711,Jane", "the first row names no column of the table; is there a header?"),
-        ("id," + "x" * 100, "does not have: " + "x" * 63 + "…"),
+        ("id," + "x" * 100, "add them to it: " + "x" * 63 + "…"),
         ("id,a\0b", "the header holds a zero byte"),
     ],
 )
@@ -198,7 +201,7 @@ def test_a_table_that_is_not_there_is_made(loads: Loads, values: list[str], kind
 @pytest.mark.parametrize(
     ("body", "more", "said"),
     [
-        (b"id,id\n1,2\n", {}, "names twice: id"),
+        (b"id,id\n1,2\n", {}, "names twice; rename all but one: id"),
         (b"id,\n1,2\n", {}, "gives no name, by number"),
         (b"x" * 64 + b"\n1\n", {}, "longer than 63 bytes"),
         (b"a\0b\n1\n", {}, "zero byte"),

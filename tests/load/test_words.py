@@ -34,11 +34,11 @@ INFER = {"create_table": "infer"}
             " if that separates the columns, give it as format.delimiter",
         ),
         ("id\tname", "It holds a tab: if that separates the columns"),
-        ("4711,Jane", "the first row names no column of the table; is there a header?"),
+        ("4711,Jane", "is there a header? If not, give columns, and false as format.header"),
         ("sep=;", "line 1 is Excel's note of the delimiter (sep=), no header: take it out"),
         ("sep=,", "line 1 is Excel's note of the delimiter"),
         ('id,"name', "the header does not end: a quote is never closed"),
-        ("id,name,name", "names twice: name"),
+        ("id,name,name", "names twice; rename all but one: name"),
     ],
 )
 def test_of_a_header_it_is_told_what_does_not_fit(loads: Loads, header: str, said: str) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from lambdas.domain.phases import (
+    FAILED,
     GOAL_RESTORED,
     GOAL_SECURED,
+    HALTED,
     PARAMETERS_SECONDS,
     Phase,
     look_at_deletion,
@@ -14,6 +16,7 @@ from lambdas.domain.phases import (
     look_at_parameters,
     look_at_snapshot,
 )
+from lambdas.remedies import OF_STATUSES
 
 # The RDS user guide, "Viewing Amazon RDS DB instance status".
 FAILURES = [
@@ -30,7 +33,7 @@ FAILURES = [
     "storage-full",
     "upgrade-failed",
 ]
-HALTED = ["stopped", "stopping", "deleting", "delete-precheck"]
+BY_SOMEBODY = ["stopped", "stopping", "deleting", "delete-precheck"]
 USABLE = ["available", "storage-optimization"]
 UNDER_WAY = [
     "creating",
@@ -51,11 +54,20 @@ def _instance(status: str, secret: Any = None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("goal", GOALS)
-@pytest.mark.parametrize("status", FAILURES + HALTED)
+@pytest.mark.parametrize("status", FAILURES + BY_SOMEBODY)
 def test_a_status_that_waiting_does_not_mend_is_a_failure(status: str, goal: str) -> None:
     look = look_at_instance(_instance(status, ACTIVE), goal)
     assert look.phase is Phase.FAILED
-    assert status in look.detail
+    assert look.detail == f"the copy is {status}: {OF_STATUSES[status]}"
+
+
+def test_each_status_that_ends_a_drill_has_its_remedy_and_no_other_has() -> None:
+    assert set(OF_STATUSES) == FAILED | HALTED
+
+
+def test_a_snapshots_status_that_nobody_foresaw_says_where_to_look() -> None:
+    told = look_at_snapshot({"Status": "brand-new"}).detail
+    assert told == "the snapshot is brand-new: see the RDS user guide for this status"
 
 
 @pytest.mark.parametrize("goal", GOALS)
