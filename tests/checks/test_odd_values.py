@@ -9,9 +9,10 @@ import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source, Statement, Taken
+from lambdas.checks.indexes import fresh
 from lambdas.domain.units import Claim, Status
 from lambdas.domain.verdict import Result
-from tests.checks.physical import assert_wrong, examined, path_of, prepared, stale
+from tests.checks.physical import assert_wrong, examined, path_of, prepared, stale, together
 
 DATABASE = "odd_values"
 EXTENSIONS = (
@@ -109,6 +110,29 @@ CASES: tuple[tuple[str, str, Sequence[str]], ...] = (
 UNFINDABLE = {"gist (v) circle", "gist (v) point", "gist (v) polygon", "brin (v) box"}
 """Of these, no index finds some on any major version."""
 
+AMONG_OTHERS: tuple[tuple[str, str, str], ...] = (
+    ("gist (v)", "point(i, i)", "point('NaN', i)"),
+    ("gist (v)", "box(point(i, i), point(i + 1, i + 1))", "box(point('NaN', i), point(1, 1))"),
+    ("gist (v)", "polygon(box(point(i, i), point(0, 0)))", "polygon '((NaN,1),(2,3))'"),
+    ("gist (v)", "circle(point(i, i), 1)", "circle '<(-Infinity,1),Infinity>'"),
+    ("gist (v)", "cube(ARRAY[i, i]::float8[])", "cube '(NaN)'"),
+    ("gist (v)", "i::float8", "float8 'NaN'"),
+    ("gist (v)", "numrange(i, i + 1)", "numrange(i, 'NaN')"),
+    ("gist (id, v)", "point(i, i)", "point(i, 'NaN')"),
+    ("gist (v) WHERE id > 40", "point(i, i)", "point('NaN', 'NaN')"),
+    ("spgist (v kd_point_ops)", "point(i, i)", "point('NaN', i)"),
+    ("spgist (v)", "box(point(i, i), point(i + 1, i + 1))", "box(point('NaN', i), point(1, 1))"),
+    ("brin (v) WITH (pages_per_range = 4)", "box(point(i, i), point(0, 0))", "box '(NaN,1),(2,3)'"),
+    ("brin (v)", "box(point(i, i), point(0, 0))", "box '(NaN,NaN),(NaN,NaN)'"),
+    ("brin (v) WITH (pages_per_range = 4)", "i::float8", "float8 'NaN'"),
+    ("brin (v float8_minmax_multi_ops)", "i::float8", "float8 'NaN'"),
+    ("gin (v)", "ARRAY[i]::float8[]", "ARRAY['NaN'::float8, i]"),
+)
+"""An index, a value of most rows, and of a few."""
+
+SHAPES = ("at once", "row by row", "one alone", "few left")
+"""How an index came to be, and of which rows: it decides which are beside an odd one."""
+
 
 def _setup() -> Iterator[Statement]:
     for name in EXTENSIONS:
@@ -128,6 +152,13 @@ def _setup() -> Iterator[Statement]:
         yield f"INSERT INTO t{number} (v) VALUES (NULL)"
         for value in values:
             yield sql.SQL(f"CALL add('t{number}', {{}})").format(sql.Literal(value))
+    for number, case in enumerate(AMONG_OTHERS):
+        for shape in SHAPES:
+            yield from _among_others(f'"n{number} {shape}"', f'"o{number} {shape}"', shape, *case)
+    yield "CREATE TABLE points (id int PRIMARY KEY, v point NOT NULL)"
+    yield "INSERT INTO points SELECT i, point(i, i) FROM generate_series(1, 3000) i"
+    yield "INSERT INTO points VALUES (0, point('NaN', 7))"
+    yield "CREATE INDEX points_v ON points USING gist (v)"
     yield "CREATE TABLE many (id int PRIMARY KEY, v polygon NOT NULL)"
     yield "CREATE INDEX many_v ON many USING gist (v)"
     yield (
@@ -136,7 +167,23 @@ def _setup() -> Iterator[Statement]:
     )
 
 
+def _among_others(
+    table: str, name: str, shape: str, index: str, value: str, odd: str
+) -> Iterator[Statement]:
+    which = "i = 500" if shape == "one alone" else "i % 50 = 0"
+    rows = f"SELECT i AS id, CASE WHEN {which} THEN {odd} ELSE {value} END AS v"
+    made = f"CREATE INDEX {name} ON {table} USING {index}"
+    yield f"CREATE TABLE {table} AS {rows} FROM generate_series(0, 0) i"
+    yield from [made] if shape == "row by row" else []
+    yield f"INSERT INTO {table} {rows} FROM generate_series(1, 1000) i"
+    yield from [] if shape == "row by row" else [made]
+    if shape == "few left":
+        yield f"DELETE FROM {table} WHERE id % 15 > 0"
+        yield f"VACUUM {table}"
+
+
 REST = (
+    "INSERT INTO points SELECT i, point(i, i) FROM generate_series(3001, 3030) i",
     "INSERT INTO many SELECT i, polygon(box(point(i, i), point(0, 0)))"
     " FROM generate_series(3001, 3030) i",
 )
@@ -174,6 +221,45 @@ def test_what_no_index_finds_is_no_damage(sound: dict[str, Result], number: int)
     if " ".join(CASES[number][:2]) in UNFINDABLE:
         assert result.warnings
     assert result.claim is Claim.PROVEN or result.notes
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "number", range(len(AMONG_OTHERS)), ids=lambda n: " ".join(AMONG_OTHERS[n])
+)
+def test_what_an_odd_value_hides_is_no_damage_and_nothing_is_proven_of_it(
+    sound: dict[str, Result], number: int, shape: str
+) -> None:
+    result = sound[f'public."o{number} {shape}"']
+    assert result.status is Status.OK, result
+    hidden = [text for text in result.notes if "hide the rows beside them" in text]
+    assert result.claim is Claim.CONSISTENT if hidden else result.claim is not Claim.CONSISTENT
+    if " ".join(AMONG_OTHERS[number][:2]) == "gist (v) point(i, i)":
+        assert hidden, "more than the odd rows themselves are not found"
+        if shape == "one alone":
+            assert "1 rows can't be found" in result.warnings[0], "the others are no odd ones"
+            odd_one = result.warnings[0].partition("one is ")[2].partition(")")[0]
+            assert f"NaN for one ({odd_one})" in hidden[0]
+
+
+@pytest.mark.parametrize("whole_bytes", [fresh.WHOLE_BYTES, 0], ids=["whole", "in part"])
+def test_rows_that_an_index_lacks_are_lost_though_odd_values_are_in_the_table(
+    copied: Prepared, monkeypatch: pytest.MonkeyPatch, whole_bytes: int
+) -> None:
+    """Polygons that no index finds hide none; a point with a NaN may, so that none is proven."""
+    monkeypatch.setattr(fresh, "WHOLE_BYTES", whole_bytes)
+    taken, old = copied
+    damage = together(
+        *(
+            stale(path_of(taken.source, DATABASE, f"public.{name}"), old[name])
+            for name in ("many_v", "points_v")
+        )
+    )
+    with taken.restored(damage=damage) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    assert_wrong(found["public.many_v"], "30 rows can't be found through public.many_v")
+    points = found["public.points_v"]
+    assert points.status is Status.WRONG or points.claim is not Claim.PROVEN
 
 
 def test_a_row_that_an_index_of_its_own_finds_is_lost(copied: Prepared) -> None:

@@ -53,6 +53,12 @@ UNFINDABLE = (
     " is made of the same rows: no index finds their values, on the source neither, and no damage"
     " of the backup; look there for NaN or NULL in them"
 )
+HIDDEN = (
+    "{:,} rows can't be found through {} (one is at block {}, tuple {}), and an index of their own"
+    " finds them; but the table holds values that hide the rows beside them from such an index,"
+    " NaN for one (at block {}, tuple {}), on the source too; so whether damage hides these rows is"
+    " not known: search the source for them, or replace those values there and REINDEX"
+)
 UNCOMPARED = (
     "{:,} rows can't be found through {} (one is at block {}, tuple {}), and whether an index that"
     " is made of the same rows finds them is not known: {}; look for the rows on the source"
@@ -254,23 +260,27 @@ class _Search:
         def again(target: Target) -> Query:
             return list(queries(target))[number]
 
-        block, tuple_number = first.strip("()").split(",")
+        place = _in_order(first)
         try:
             verdict = fresh.compare(self._session, self._target, query, again)
         except QueryFailed as error:
             why = planner.with_missing_right(self._session, error)
-            told = UNCOMPARED.format(lost, title, block, tuple_number, why)
-            self._outcome.not_measured(told)
+            self._outcome.not_measured(UNCOMPARED.format(lost, title, *place, why))
             return
         if verdict.lost:
             number_lost = len(verdict.lost) if verdict.complete else lost
             one = min(verdict.lost, key=_in_order)
             self._wrong(f"{number_lost:,} rows can't be found through {title} {_place(one)}")
-        elif not verdict.complete:
-            told = UNCOMPARED.format(lost, title, block, tuple_number, TOO_MANY)
-            self._outcome.not_measured(told)
+        if verdict.hidden:
+            one, other = min(verdict.hidden, key=_in_order), verdict.hiders[0]
+            told = HIDDEN.format(len(verdict.hidden), title, *_in_order(one), *_in_order(other))
+            self._outcome.not_asked(told)
+        if not (verdict.lost or verdict.complete):
+            self._outcome.not_measured(UNCOMPARED.format(lost, title, *place, TOO_MANY))
         if verdict.unfindable:
-            self._outcome.warning(UNFINDABLE.format(verdict.unfindable, title, block, tuple_number))
+            one = min(verdict.unfindable, key=_in_order)
+            told = UNFINDABLE.format(len(verdict.unfindable), title, *_in_order(one))
+            self._outcome.warning(told)
 
     def _taken_when_rebuilt(self, query: sql.Composable) -> bool:
         """Whether the planner refuses the index for what lies in its file, and for nothing else.

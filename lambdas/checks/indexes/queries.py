@@ -269,6 +269,21 @@ def holds_null(key: Key) -> sql.Composable:
     return sql.SQL(query).format(key.value)
 
 
+def may_hide_others(keys: Sequence[Key]) -> sql.Composable:
+    """Whether an index may not find a row's neighbours for its values.
+
+    True of what is not a number, and of what its own operator does not hold for.
+    """
+    conditions = []
+    for key in keys:
+        conditions.append(sql.SQL("{}::text ~ 'NaN'").format(key.value))
+        if key.operator is not None and not key.refuses_null_elements:
+            holds = key.operator(key.value, key.value)
+            told = "({} IS NOT NULL AND ({}) IS NOT TRUE)"
+            conditions.append(sql.SQL(told).format(key.value, holds))
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(conditions))
+
+
 def _predicate(target: Target, word: str) -> sql.Composable:
     if target.predicate is None:
         return sql.SQL("")
