@@ -162,6 +162,12 @@ _SETUP: tuple[Statement, ...] = (
     "INSERT INTO texts SELECT to_tsvector('simple', repeat('word' || i, sign(i % 9)::int))"
     "  FROM generate_series(1, 200) i",
     "CREATE INDEX texts_words ON texts USING gin (words)",
+    "CREATE TABLE pairs (shop int NOT NULL, words tsvector NOT NULL, low int)",
+    "INSERT INTO pairs SELECT i % 50, to_tsvector('simple', 'w' || i), nullif(i % 2, 0)"
+    "  FROM generate_series(1, 1000) i",
+    "CREATE INDEX pairs_both ON pairs USING gist (shop, words)",
+    "CREATE TABLE halves AS TABLE pairs",
+    "CREATE INDEX halves_both ON halves USING gist (low, shop)",
     "CREATE UNLOGGED TABLE fleeting (id int)",
     "CREATE INDEX fleeting_id ON fleeting USING hash (id)",
 )
@@ -319,6 +325,69 @@ def test_the_end_of_a_number_that_only_its_order_reads_is_looked_up(copied: Prep
         found = examined(taken, copy, "self_find", DATABASE)
     assert {name for name, r in found.items() if r.status is Status.WRONG} == {numbers}
     assert_wrong(found[numbers], "1 rows can't be found", "at block 0")
+
+
+def other_key(path: str, column: int) -> Damage:
+    """What the first leaf of a GiST index over a number and a text keeps of one of them."""
+
+    def damage(data: Path) -> None:
+        pages = PageFile(data / path, sealed=True)
+        page = bytearray(pages.read(1))
+        for entry in rows_in(page):
+            start = entry.at + TUPLE_HEADER_BYTES
+            at = range(start, start + 8) if column == 0 else _content(page, start + 8)
+            for position in at:
+                page[position] ^= 0x55
+        pages.write(1, bytes(page))
+
+    return damage
+
+
+def _content(page: bytearray, at: int) -> range:
+    """Of a value of varying length, behind its length and the signature's flags."""
+    if page[at] & 1:
+        return range(at + 5, at + (page[at] >> 1))
+    return range(at + 8, at + (int.from_bytes(page[at : at + 4], "little") >> 2))
+
+
+@pytest.mark.parametrize("column", [0, 1])
+def test_each_column_of_an_index_is_looked_up(copied: Prepared, column: int) -> None:
+    """One with an operator of its own type, and one that only its elements are searched by."""
+    taken, _ = copied
+    damage = other_key(path_of(taken.source, DATABASE, "public.pairs_both"), column)
+    with taken.restored(damage=damage) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    assert {name for name, r in found.items() if r.status is Status.WRONG} == {
+        "public.pairs_both"
+    }, found["public.pairs_both"]
+    assert_wrong(found["public.pairs_both"], "rows can't be found", "at block 0")
+
+
+def nulls_neighbour(path: str) -> Damage:
+    """The number beside a NULL in entries of a GiST index over two numbers."""
+
+    def damage(data: Path) -> None:
+        pages = PageFile(data / path, sealed=True)
+        for block in range(1, len(pages)):
+            page = bytearray(pages.read(block))
+            for entry in rows_in(page):
+                if page[entry.at + 7] & HAS_NULL_KEY and page[entry.at + 8] & 3 == 2:
+                    start = entry.at + 2 * TUPLE_HEADER_BYTES
+                    page[start : start + 8] = b"\x7f" * 8
+                    pages.write(block, bytes(page))
+                    return
+        raise NothingChanged("no entry holds a NULL")
+
+    return damage
+
+
+def test_a_column_is_looked_up_where_another_is_null(copied: Prepared) -> None:
+    taken, _ = copied
+    damage = nulls_neighbour(path_of(taken.source, DATABASE, "public.halves_both"))
+    with taken.restored(damage=damage) as copy:
+        found = examined(taken, copy, "self_find", DATABASE)
+    assert {name for name, r in found.items() if r.status is Status.WRONG} == {"public.halves_both"}
+    assert_wrong(found["public.halves_both"], "1 rows can't be found")
 
 
 def of_an_old_version(path: str) -> Damage:

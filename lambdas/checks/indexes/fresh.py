@@ -126,7 +126,7 @@ class _Comparison:
         if not left:
             return Verdict((), tuple(unfindable), complete=complete)
         hiders = list(dict.fromkeys([*unfindable[:FEW], *self._that_may_hide_others()]))
-        if _without(together, unfindable) or self._hides_any(hiders, left):
+        if _without(together, unfindable) or self._hides_any(hiders, left, unfindable):
             return Verdict((), tuple(unfindable), tuple(left), tuple(hiders), complete)
         lost = left
         if self._target.index.table_bytes <= WHOLE_BYTES:
@@ -190,14 +190,16 @@ class _Comparison:
                 unfindable += self._unfound(plan=start == 0)
         return list(dict.fromkeys(unfindable))
 
-    def _hides_any(self, hiders: Sequence[str], others: Sequence[str]) -> bool:
-        """Whether a row that is found alone is not found beside these."""
+    def _hides_any(
+        self, hiders: Sequence[str], others: Sequence[str], unfindable: Sequence[str]
+    ) -> bool:
+        """Whether a row that is found alone is not found beside the hiders, itself one or not."""
         if not hiders:
             return False
         for rows_first in self._ways():
             with self._transaction():
                 self._make(self._crowd(hiders, others), rows_first=rows_first)
-                missing = _without(self._unfound(), hiders)[:FEW]
+                missing = _without(self._unfound(), unfindable)[:FEW]
             if _without(missing, self._unfindable(missing)):
                 return True
         return False

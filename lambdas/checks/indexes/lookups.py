@@ -18,7 +18,7 @@ from lambdas.adapters.postgres import Session
 from lambdas.checks.hidden_rows import seeing_all_rows
 from lambdas.checks.indexes import fresh, planner
 from lambdas.checks.indexes.definition import Key, Operator, Target, describe
-from lambdas.checks.indexes.queries import SECONDS, Query, holds_null, queries
+from lambdas.checks.indexes.queries import SECONDS, Query, holds_null, queries, without_look_ups
 from lambdas.checks.outcome import Outcome
 from lambdas.checks.shape import is_damage
 from lambdas.checks.storage import StoredIndex
@@ -44,8 +44,8 @@ _UNASKED = "its rows were not looked up through it"
 NO_DATA = "{}: its materialised view has no data: REFRESH it on the source to have rows to look up"
 OF_TOAST = "{}: its chunks are looked up when the values are read, and not by this check"
 NO_OPERATOR = (
-    "{}: its operators don't hold between a value and itself, so rows can't be looked up through"
-    " it; search the source by it to be sure"
+    "{}: the operators for {} don't hold between a value and itself, so rows can't be looked up"
+    " through it by that; search the source by it to be sure"
 )
 NOT_COMPARABLE = "{}: its values can't be computed or compared: {}"
 UNFINDABLE = (
@@ -142,8 +142,8 @@ class _Search:
     def run(self) -> Looked:
         """Ask everything, up to the first question that shows damage."""
         target, index = self._target, self._target.index
-        if not any(key.operator or key.of_elements for key in target.keys):
-            self._outcome.not_asked(NO_OPERATOR.format(target.title))
+        for key in without_look_ups(target):
+            self._outcome.not_asked(NO_OPERATOR.format(target.title, key.expression))
         with seeing_all_rows(self._session, [index.table_oid], index.subject):
             for number, query in enumerate(queries(target)):
                 self._answer(number, query)

@@ -60,16 +60,26 @@ def queries(target: Target) -> Iterator[Query]:
                 yield _nulls(target, key)
 
 
+def without_look_ups(target: Target) -> Iterator[Key]:
+    """The keys that no look-up asks for."""
+    for key in target.keys:
+        if key.operator is None and (key.of_elements is None or target.index.method == "brin"):
+            yield key
+
+
 def _of_all(target: Target) -> Iterator[Query]:
+    """All keys with an operator at once, and each alone of what has not all; the others by element.
+
+    Every key must be asked for: a search by one says nothing of what the index keeps of the others.
+    """
     asked = [(key, key.operator) for key in target.keys if key.operator is not None]
     if asked:
         yield _values(target, asked)
-        if len(asked) > 1 and not any(key.finds_nulls for key in target.keys):
-            for one in asked:
-                yield _values(target, [one], besides=asked)
-        return
+    if len(asked) > 1:
+        for one in asked:
+            yield _values(target, [one], besides=asked)
     for key in target.keys:
-        if key.of_elements is not None:
+        if key.operator is None and key.of_elements is not None:
             yield _elements(target, key, key.of_elements)
 
 
@@ -91,7 +101,8 @@ def _values(target: Target, asked: Sequence[Asked], besides: Sequence[Asked] = (
     Args:
         besides: left out are rows that are looked up by all of these.
     """
-    rows = _rows(target, [key for key, _ in asked], _unless_all(besides))
+    condition = _unless_all(besides)
+    rows = _rows(target, [key for key, _ in asked], condition)
     each, holds, wanted, same = [], [], [], []
     for number, (key, operator) in enumerate(asked, start=1):
         name = sql.SQL("s.{}").format(_column(number))
@@ -105,6 +116,9 @@ def _values(target: Target, asked: Sequence[Asked], besides: Sequence[Asked] = (
         if operator.name != "=":
             # No operator that an index could be searched with, unlike "=".
             same.append(sql.SQL("{} IS NOT DISTINCT FROM {}").format(key.value, outer))
+    if condition is not None:
+        # The index also gives rows of that value that are looked up by all of their values.
+        same.append(condition)
     parts = {
         "each": sql.SQL(", ").join(each),
         "rows": rows,
