@@ -103,7 +103,8 @@ def _values(target: Target, asked: Sequence[Asked], besides: Sequence[Asked] = (
     """
     condition = _unless_all(besides)
     rows = _rows(target, [key for key, _ in asked], condition)
-    each, holds, wanted, same = [], [], [], []
+    each, holds, wanted = [], [], []
+    same: list[sql.Composable] = []
     for number, (key, operator) in enumerate(asked, start=1):
         name = sql.SQL("s.{}").format(_column(number))
         outer = sql.SQL("{}.{}").format(_OUTER, _column(number))
