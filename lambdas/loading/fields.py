@@ -1,9 +1,24 @@
 """The fields of a CSV as COPY reads them: a quote opens and closes wherever it stands."""
 
+import itertools
 import re
+import sys
 from collections.abc import Iterator
 
 from lambdas.domain.csv_format import CsvFormat
+
+_numbers = itertools.count()
+
+
+def without_return(inner: bytes) -> bytes:
+    """``(?:inner)*+``, which Python matches wrongly before 3.11.5 (its issue gh-106052).
+
+    There a look-ahead, which keeps what it found first, takes its place.
+    """
+    if sys.version_info >= (3, 11, 5):
+        return rb"(?:%b)*+" % inner
+    name = b"kept%d" % next(_numbers)
+    return rb"(?:(?=(?P<%b>(?:%b)*))(?P=%b))" % (name, inner, name)
 
 
 class Fields:
@@ -11,11 +26,10 @@ class Fields:
 
     Attributes:
         plain: a class of the characters that a field has outside of quotes.
-        inside: what stands between two quotes.
         blanks: blanks that are neither delimiter nor quote.
-        any: a field, and what ends it; a carriage return at the end may be half of an ending.
+        any: a ``field``, and its ``end``; a carriage return at the end may be half of an ending.
         neat: a whole field that has no quote, or nothing but blanks outside of its quotes.
-        begun: a neat field in quotes that may be cut off; group 1 is what begins with the last.
+        begun: a neat field in quotes that may be cut off; ``last`` is what begins with the last.
         hop: up to a quote that is not plainly the first or the last of its field.
     """
 
@@ -26,25 +40,37 @@ class Fields:
         delimiter, quote, escape = map(re.escape, (self.delimiter, self.quote, self.escape))
         self.plain = rb"[^%b%b\r\n]" % (delimiter, quote)
         # Only within quotes does the other character escape, and only the quote and itself.
-        self.inside = (
-            rb"(?:[^%b]++|%b%b)*+" % (quote, quote, quote)
+        self._inside = (
+            rb"[^%b]++|%b%b" % (quote, quote, quote)
             if escape == quote
-            else rb"(?:%b[%b%b]|[^%b])*+" % (escape, quote, escape, quote)
+            else rb"%b[%b%b]|[^%b]" % (escape, quote, escape, quote)
         )
-        quoted = quote + self.inside + quote
         blank = [re.escape(one) for one in (b" ", b"\t") if one not in special(form)]
         self.blanks = b"[%b]*+" % b"".join(blank) if blank else b""
         self.any = re.compile(
-            rb"((?:%b++|%b)*+)(%b|\r\n|\n|\r(?=[^\n]))" % (self.plain, quoted, delimiter)
+            rb"(?P<field>%b)(?P<end>%b|\r\n|\n|\r(?=[^\n]))"
+            % (without_return(rb"%b++|%b" % (self.plain, self.quoted())), delimiter)
         )
-        self.neat = re.compile(rb"%b%b%b|%b*+" % (self.blanks, quoted, self.blanks, self.plain))
+        self.neat = re.compile(
+            rb"%b%b%b|%b*+" % (self.blanks, self.quoted(), self.blanks, self.plain)
+        )
         self.begun = re.compile(
-            rb"%b%b%b(%b%b\r?)?" % (self.blanks, quote, self.inside, quote, self.blanks)
+            rb"%b%b%b(?P<last>%b%b\r?)?" % (self.blanks, quote, self.inside(), quote, self.blanks)
         )
+        hop = rb"[^%b]*+(?<=[%b\r\n])%b(?=[%b\r\n])"
         self.hop = re.compile(
-            rb"(?:[^%b]*+(?<=[%b\r\n])%b(?=[%b\r\n]))*+[^%b]*+"
-            % (quote, delimiter, quoted, delimiter, quote)
+            rb"%b[^%b]*+"
+            % (without_return(hop % (quote, delimiter, self.quoted(), delimiter)), quote)
         )
+
+    def inside(self) -> bytes:
+        """A pattern of what stands between two quotes, to be used once."""
+        return without_return(self._inside)
+
+    def quoted(self) -> bytes:
+        """A pattern of what stands in quotes, with them, to be used once."""
+        quote = re.escape(self.quote)
+        return quote + self.inside() + quote
 
     def rows(self, text: bytes, *, whole: bool) -> Iterator[list[bytes]]:
         """The rows of a text as they are written; one whose end is not there is left out.
@@ -56,16 +82,16 @@ class Fields:
         row: list[bytes] = []
         at = 0
         while found := self.any.match(data, at):
-            row.append(found[1])
+            row.append(found["field"])
             at = found.end()
-            if found[2] != self.delimiter:
+            if found["end"] != self.delimiter:
                 yield row
                 row = []
 
     def value(self, field: bytes) -> bytes:
         """What COPY makes of a field as it is written."""
         quote, escape = re.escape(self.quote), re.escape(self.escape)
-        within = re.compile(rb"%b(%b)%b" % (quote, self.inside, quote))
+        within = re.compile(rb"%b(%b)%b" % (quote, self.inside(), quote))
         escaped = re.compile(rb"%b([%b%b])" % (escape, quote, escape))
         return within.sub(lambda found: escaped.sub(rb"\1", found[1]), field)
 

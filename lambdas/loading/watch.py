@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lambdas.domain.csv_format import CsvFormat
 from lambdas.errors import BadData
-from lambdas.loading.fields import Fields, special
+from lambdas.loading.fields import Fields, special, without_return
 from lambdas.loading.infer import TEXT, WIDER, patterns
 from lambdas.loading.rows import last_row_start
 
@@ -136,9 +136,9 @@ class Watch:
             found = self._fields.any.match(data, at)
             if found is None:
                 break
-            self._field(found[1], data, at)
+            self._field(found["field"], data, at)
             at = found.end()
-            self._step(found[2], data, at)
+            self._step(found["end"], data, at)
         self._began, self._held = self._start(data, at), self._shortened(data[at:], data, at)
         self._place = self._place.after(data).before(self._held)
 
@@ -185,11 +185,15 @@ class Watch:
 
     def _row_pattern(self) -> re.Pattern[bytes]:
         """Whole rows in which nothing is odd."""
-        quote, delimiter = map(re.escape, (self._fields.quote, self._fields.delimiter))
-        text = rb"(?:%b%b%b|%b*+)" % (quote, self._fields.inside, quote, self._fields.plain)
-        kinds = [text if kind == TEXT else self._patterns[kind] for kind in self._kinds]
+        fields, delimiter = self._fields, re.escape(self._fields.delimiter)
+        kinds = [
+            rb"(?:%b|%b*+)" % (fields.quoted(), fields.plain)
+            if kind == TEXT
+            else self._patterns[kind]
+            for kind in self._kinds
+        ]
         ending = rb"\r(?=[^\n])" if self._ending == b"\r" else self._ending
-        return re.compile(rb"(?:%b%b)*+" % (delimiter.join(kinds), ending))
+        return re.compile(without_return(delimiter.join(kinds) + ending))
 
     def _whole_rows(self, data: bytes) -> "re.Pattern[bytes] | None":
         """How to pass over rows in which nothing is odd; None where only quotes can be."""
@@ -217,8 +221,8 @@ class Watch:
         begun = fields.begun.fullmatch(rest)
         if begun is None:
             raise self._stray(data, at, rest)
-        if begun[1] is not None:
-            return fields.quote + self._filler + begun[1]
+        if begun["last"] is not None:
+            return fields.quote + self._filler + begun["last"]
         escapes = len(rest) - len(rest.rstrip(fields.escape))
         is_cut = fields.escape != fields.quote and escapes % 2 == 1
         return fields.quote + self._filler + fields.escape * is_cut

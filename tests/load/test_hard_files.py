@@ -95,7 +95,7 @@ def test_a_format_is_read_as_declared(
     [
         (b"id,note\n1,x\n2,a\0b\n", ["line 3", "zero byte"]),
         ("id,note\n1,x\n2,ä\n".encode("latin-1"), ["line 3", "not of the encoding"]),
-        ("id,ä\n1,x\n".encode("latin-1"), ["header", "not utf-8", "say the encoding"]),
+        ("id,ä\n1,x\n".encode("latin-1"), ["line 1", "not utf-8", "give format.encoding"]),
         (b"", ["empty", "no header"]),
         (b"\xef\xbb\xbf", ["empty", "no header"]),
         (b"id,note\n1,x\n2,y,z\n", ["line 3", "more or fewer fields"]),
