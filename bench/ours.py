@@ -11,18 +11,18 @@ from typing import Any
 
 from bench.job import BUCKET, DATABASE, TABLE, Job, Login, Outcome
 from bench.peak import peak_bytes
-from lambdas.adapters import objects
 from lambdas.adapters.aws import client
 from lambdas.adapters.postgres import Server, Session, connect
 from lambdas.adapters.secrets import Credentials
-from lambdas.domain import load_request
-from lambdas.domain.load import LoadPlan, Part, Rejects
-from lambdas.domain.load_request import LoadRequest
-from lambdas.domain.session_settings import Purpose
-from lambdas.loading.moving import filled, move
-from lambdas.loading.parts import Reach, load_part, reach
-from lambdas.loading.plan import plan
-from lambdas.loading.rows import Stretch, survey
+from lambdas.adapters.session_settings import Purpose
+from lambdas.load import load_request
+from lambdas.load.load import LoadPlan, Part, Rejects
+from lambdas.load.load_request import LoadRequest
+from lambdas.load.plan import plan
+from lambdas.load.reading import s3_objects
+from lambdas.load.reading.rows import Stretch, survey
+from lambdas.load.writing.moving import filled, move
+from lambdas.load.writing.parts import Reach, load_part, reach
 
 LOAD = "bench"
 STATEMENT_SECONDS = 3600
@@ -37,7 +37,7 @@ def one_stream(job: Job) -> Callable[[], Outcome]:
 def _one_stream(job: Job) -> Outcome:
     request = _request(job)
     with _session(job.login) as session:
-        planned = plan(session, request, part_bytes=objects.find(BUCKET, job.key).size_bytes)
+        planned = plan(session, request, part_bytes=s3_objects.find(BUCKET, job.key).size_bytes)
         part, target = planned.parts[0], planned.targets[0]
         rows = Reach(0, part.size_bytes, 1)
         staged = load_part(
@@ -77,7 +77,7 @@ def _streams(job: Job, pools: Sequence[ProcessPoolExecutor]) -> Outcome:
 
 
 def _planned(session: Session, job: Job) -> LoadPlan:
-    size = objects.find(BUCKET, job.key).size_bytes
+    size = s3_objects.find(BUCKET, job.key).size_bytes
     return plan(session, _request(job), part_bytes=-(-size // job.streams))
 
 
@@ -98,7 +98,7 @@ def _watched(work: Callable[[Part], Any], part: Part) -> tuple[Any, int, float]:
 
 
 def _survey(part: Part) -> Stretch:
-    return survey(objects.chunks(objects.version_of(part), part.first, part.end), b'"')
+    return survey(s3_objects.chunks(s3_objects.version_of(part), part.first, part.end), b'"')
 
 
 def _load(job: Job, planned: LoadPlan, stretches: Sequence[Stretch], part: Part) -> int:

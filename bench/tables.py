@@ -21,14 +21,14 @@ from typing import Any
 
 from rich.console import Console
 
-from lambdas.checks import counts, standing
-from lambdas.checks.shape import Relation, Survey, SurveyedDatabase
-from lambdas.domain import documents
-from lambdas.domain.readings import SOURCE_BATCH_BYTES, SourceUnit
-from lambdas.domain.request import BASELINE_EXACT
-from lambdas.domain.units import batches, block_ranges
-from lambdas.verification.baseline import note_batches
-from lambdas.verification.readings import both_readings
+from lambdas.common import document_names
+from lambdas.drill.admission.request import BASELINE_EXACT
+from lambdas.drill.checks.rows import counts, stable_rows
+from lambdas.drill.checks.rows.read_pieces import SOURCE_BATCH_BYTES, SourceUnit
+from lambdas.drill.checks.shape import Relation, Survey, SurveyedDatabase
+from lambdas.drill.units import batches, block_ranges
+from lambdas.drill.verification.baseline import note_batches
+from lambdas.drill.verification.readings import both_readings
 from local import interruption
 from local.cloud import SOURCE, Cloud, Ending, embedded_cloud
 from local.rds import Tempo
@@ -171,7 +171,7 @@ def _plan(tib: int, tables: int, name: str) -> None:
 
 def _cut(relations: list[Relation]) -> Iterator[SourceUnit]:
     for relation in relations:
-        each = standing.buckets_for(relation.size_bytes, BLOCK_BYTES)
+        each = stable_rows.buckets_for(relation.size_bytes, BLOCK_BYTES)
         buckets = {"blocks_each": each.blocks_each, "number": each.number}
         for first, last in block_ranges(relation.size_bytes, BLOCK_BYTES):
             end = relation.size_bytes // BLOCK_BYTES if last is None else last
@@ -183,7 +183,7 @@ class _Made:
     """The documents of readings, made when they are asked for."""
 
     def __init__(self, work: list[list[SourceUnit]]) -> None:
-        names = (documents.read_before, documents.read_after)
+        names = (document_names.read_before, document_names.read_after)
         self._units = {
             name(number): units for name in names for number, units in enumerate(work, start=1)
         }
@@ -194,7 +194,7 @@ class _Made:
         return {unit.id: self._read(unit) for unit in self._units[name]}
 
     def _read(self, unit: SourceUnit) -> dict[str, Any]:
-        buckets = standing.Buckets(**unit.buckets)
+        buckets = stable_rows.Buckets(**unit.buckets)
         number = len(range(buckets.number)[buckets.inside(*unit.blocks)])
         self.buckets += number
         return {

@@ -19,17 +19,17 @@ from psycopg2 import sql
 
 from lambdas.adapters.postgres import Server, Session, connect
 from lambdas.adapters.secrets import Credentials
-from lambdas.checks.shape import Bench, Survey
-from lambdas.domain import documents
-from lambdas.domain.readings import SourceUnit
-from lambdas.domain.request import BASELINE_EXACT, BASELINE_NONE
-from lambdas.domain.units import measurement_from, to_document, unit_from
-from lambdas.domain.verdict import Judgement, fold, judge
-from lambdas.verification.baseline import survey_again, survey_source
-from lambdas.verification.batch import measure_batch, plan_units
-from lambdas.verification.readings import both_readings
-from lambdas.verification.source_reading import read_batch
-from lambdas.verification.survey import survey_copy
+from lambdas.common import document_names
+from lambdas.drill.admission.request import BASELINE_EXACT, BASELINE_NONE
+from lambdas.drill.checks.rows.read_pieces import SourceUnit
+from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.units import measurement_from, to_document, unit_from
+from lambdas.drill.verdict.verdict import Judgement, fold, judge
+from lambdas.drill.verification.baseline import survey_again, survey_source
+from lambdas.drill.verification.batch import measure_batch, plan_units
+from lambdas.drill.verification.readings import both_readings
+from lambdas.drill.verification.source_reading import read_batch
+from lambdas.drill.verification.survey import survey_copy
 from local.postgres import HOST, Binaries, PostgresServer
 from local.rds import MASTER, install_roles
 
@@ -101,10 +101,10 @@ class Source:
         work: Sequence[Sequence[SourceUnit]]
         if first is None:
             head, work = survey_source(connect, kind)
-            name, batch_name = documents.BASELINE_BEFORE, documents.read_before
+            name, batch_name = document_names.BASELINE_BEFORE, document_names.read_before
         else:
             head, work = survey_again(connect, first.head, []), first.work
-            name, batch_name = documents.BASELINE_AFTER, documents.read_after
+            name, batch_name = document_names.BASELINE_AFTER, document_names.read_after
         found: dict[str, Any] = {name: head}
         for number, units in enumerate(work, start=1):
             read = read_batch(connect, units, head["horizon"], 0, lambda: JUDGING_SECONDS)
@@ -234,7 +234,7 @@ def readings_of(first: Reading, second: Reading) -> tuple[Mapping[str, Any], Map
     """The two readings as the checks get them."""
     found = {**first.found, **second.found}
     return both_readings(
-        found[documents.BASELINE_BEFORE], found[documents.BASELINE_AFTER], found.get
+        found[document_names.BASELINE_BEFORE], found[document_names.BASELINE_AFTER], found.get
     )
 
 

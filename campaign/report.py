@@ -10,8 +10,8 @@ from rich.table import Table
 
 from campaign.damage import Expected
 from campaign.trial import NOT_STARTED, Outcome
-from lambdas.checks import CHECKS
-from lambdas.domain.verdict import Verdict
+from lambdas.drill.checks.registry import CHECKS
+from lambdas.drill.verdict.verdict import Verdict
 
 FOUND, UNMEASURED, NOTHING = "●", "?", "·"
 LETTERS = dict(zip(CHECKS, string.ascii_lowercase[: len(CHECKS)], strict=True))

@@ -16,8 +16,8 @@ from campaign.forgery import forge
 from campaign.pages import NothingChanged
 from campaign.scripts import all_counts_notice, usual_script_notices
 from campaign.specimen import Base, Specimen
-from lambdas.domain.units import Status
-from lambdas.domain.verdict import Judgement, Verdict
+from lambdas.drill.units import Status
+from lambdas.drill.verdict.verdict import Judgement, Verdict
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 from local.postgres import PostgresFailed, PostgresServer
 

@@ -34,8 +34,8 @@ from campaign.pages import (
     number,
 )
 from campaign.run import workers
-from lambdas.domain.units import Status
-from lambdas.domain.verdict import Judgement, Verdict
+from lambdas.drill.units import Status
+from lambdas.drill.verdict.verdict import Judgement, Verdict
 from local.postgres import Binaries
 
 PAUSE_SECONDS = 0.15

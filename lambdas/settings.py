@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lambdas.errors import InvalidSettings
 
-MAX_POLL_SECONDS = 15  # the lag that the pacing promises; see domain/pacing.py
+MAX_POLL_SECONDS = 15  # the lag that the pacing promises; see drill/waiting/pacing.py
 
 TLS_MODES = ("verify-full", "verify-ca", "require", "disable")
 """libpq's ``sslmode``; the first is the default."""

@@ -18,10 +18,10 @@ import psycopg2
 from rich.console import Console
 from rich.table import Table
 
-from lambdas.domain import bounds
-from lambdas.domain import request as requests
-from lambdas.domain.copy_storage import storage_faults
-from lambdas.domain.shortened import shortened
+from lambdas.common.shortened import shortened
+from lambdas.drill.admission import limits
+from lambdas.drill.admission import request as requests
+from lambdas.drill.admission.copy_storage import storage_faults
 from lambdas.settings import from_environment
 from local import interruption
 from local.cloud import (
@@ -283,7 +283,7 @@ def _faults(document: Any) -> list[str]:
     request, faults = requests.understood(document)
     if request is None:
         return faults
-    faults += bounds.quarantine_faults(request, from_environment(deployment()))
+    faults += limits.quarantine_faults(request, from_environment(deployment()))
     if request.source not in (SOURCE, requests.NAMELESS):
         faults.append(f"db_instance_id: make drill has one instance only, {SOURCE}; name that one")
     faults += storage_faults(request.restore.get("storage_type", ""), STORAGE)

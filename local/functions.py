@@ -17,12 +17,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdas.domain.naming import handler_module
 from local.calls import enter_function
 from stacks.spec import BESIDE, LOAD, WORKFLOW
 
 TIMEOUT_SECONDS = 900
-MEMORY_MIB = {spec.name: spec.memory_mib for spec in (*WORKFLOW, *LOAD, *BESIDE)}
+SPECS = {spec.name: spec for spec in (*WORKFLOW, *LOAD, *BESIDE)}
 SETTINGS = "TM_"
 """How the variables begin that a deployment sets."""
 
@@ -35,7 +34,7 @@ class Function:
 
     Attributes:
         name: how hooks, invocations and the ledger of calls know it.
-        handler: such as ``lambdas.handlers.plan_drill.handler``.
+        handler: such as ``lambdas.drill.handlers.plan_drill.handler``.
         memory_mib: what it would be billed for.
         environment: its own variables; None for those of the process.
         role_arn: whom its calls are made as.
@@ -107,8 +106,8 @@ class Functions:
 
 def _of_state(arn: str) -> Function:
     state = arn.rpartition(":")[2]
-    handler = f"lambdas.handlers.{handler_module(state)}.handler"
-    return Function(arn, state, handler, MEMORY_MIB[state])
+    spec = SPECS[state]
+    return Function(arn, state, f"{spec.module}.handler", spec.memory_mib)
 
 
 def _handler(function: Function) -> Callable[[Any, Any], Any]:

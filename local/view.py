@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lambdas.domain import cost
+from lambdas.drill.verification import cost
 
 ROWS_SHOWN = 40
 

@@ -129,7 +129,7 @@ def import_milliseconds(spec: FunctionSpec, asset: Path, packages: str) -> float
     """
     code = (
         "import sys,time; began=time.perf_counter();"
-        f"import lambdas.handlers.{spec.module};"
+        f"import {spec.module};"
         "print((time.perf_counter()-began)*1000)"
     )
     environment = {"PYTHONPATH": os.pathsep.join((str(asset), packages)), "PATH": os.defpath}

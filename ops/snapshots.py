@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from lambdas.adapters.aws import PATIENT
-from lambdas.adapters.inventory import Inventory
-from lambdas.domain.inventory import rows
+from lambdas.drill.recovery_point.snapshots import rows
 from lambdas.errors import TimeMachineError
+from lambdas.sweep.account import Inventory
 from ops.credentials import Unusable, usable_session
 
 UNUSABLE = 2

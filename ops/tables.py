@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lambdas.checks import CHECKS
+from lambdas.drill.checks.registry import CHECKS
 from stacks.permissions import table as permissions
 
 ROOT = Path(__file__).parents[1]

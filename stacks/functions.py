@@ -97,7 +97,7 @@ class Functions(Construct):
             description=spec.purpose,
             runtime=RUNTIME,
             architecture=aws_lambda.Architecture.ARM_64,
-            handler=f"lambdas.handlers.{spec.module}.handler",
+            handler=f"{spec.module}.handler",
             code=self._code,
             layers=[self._layer],
             # What a role may do is written in stacks/permissions and nowhere else.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.domain.load_target import DEFAULT_PORT, address_of, target_name
+from lambdas.load.load_target import DEFAULT_PORT, address_of, target_name
 
 PROXY = ".proxy-"
 """In the host name of an RDS Proxy, and in no instance's or cluster's."""

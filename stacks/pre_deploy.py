@@ -9,7 +9,7 @@ from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from lambdas.domain.request import MODE_SNAPSHOT, contradictions, parse, structural_faults
+from lambdas.drill.admission.request import MODE_SNAPSHOT, contradictions, parse, structural_faults
 from ops.build import ROOT
 from stacks.spec import EXPORT_VERDICT
 

@@ -13,15 +13,15 @@ from zoneinfo import available_timezones
 
 from jsonschema import Draft202012Validator
 
-from lambdas.domain import schema
-from lambdas.domain.request import (
+from lambdas.common import schema
+from lambdas.drill.admission.request import (
     MODE_DRILL,
     MODE_SNAPSHOT,
     contradictions,
     parse,
     structural_faults,
 )
-from lambdas.domain.retention import most_snapshots
+from lambdas.sweep.retention import most_snapshots
 from stacks.load_settings import (
     LoadSettings,
     entry_faults,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lambdas.domain.naming import handler_module
+from lambdas.common.naming import snake_case
 
 QUICK_SECONDS = 80
 LONG_SECONDS = 900
@@ -15,6 +15,7 @@ class FunctionSpec:
 
     Attributes:
         name: the state's, the handler's in snake case, the placeholder's and the function's.
+        room: the folder of ``lambdas/`` that it belongs to: ``drill``, ``load`` or ``sweep``.
         in_vpc: whether it talks to PostgreSQL; the others stay outside of the network.
         reads_source: whether it opens connections to production: as many may run at once as
             there are sources, and no more.
@@ -24,6 +25,7 @@ class FunctionSpec:
 
     name: str
     purpose: str
+    room: str = "drill"
     memory_mib: int = 256
     timeout_seconds: int = QUICK_SECONDS
     in_vpc: bool = False
@@ -33,8 +35,8 @@ class FunctionSpec:
 
     @property
     def module(self) -> str:
-        """The handler's file in ``lambdas/handlers``, without its ending."""
-        return handler_module(self.name)
+        """The handler's module, such as ``lambdas.drill.handlers.plan_drill``."""
+        return f"lambdas.{self.room}.handlers.{snake_case(self.name)}"
 
 
 WORKFLOW = (
@@ -107,6 +109,7 @@ LOAD = (
     FunctionSpec(
         "PlanLoad",
         "Check the input, look at objects and tables, cut the work into parts",
+        room="load",
         memory_mib=1024,
         timeout_seconds=LONG_SECONDS,
         in_vpc=True,
@@ -114,12 +117,14 @@ LOAD = (
     FunctionSpec(
         "SurveyPart",
         "Find where rows begin in a part of a large object",
+        room="load",
         memory_mib=512,
         timeout_seconds=LONG_SECONDS,
     ),
     FunctionSpec(
         "LoadPart",
         "Copy one part into its staging table",
+        room="load",
         memory_mib=512,
         timeout_seconds=LONG_SECONDS,
         in_vpc=True,
@@ -127,6 +132,7 @@ LOAD = (
     FunctionSpec(
         "FinishLoad",
         "Move all rows into their tables in one transaction",
+        room="load",
         memory_mib=512,
         timeout_seconds=LONG_SECONDS,
         in_vpc=True,
@@ -134,6 +140,7 @@ LOAD = (
     FunctionSpec(
         "TidyLoad",
         "Drop what a load leaves beside the tables",
+        room="load",
         timeout_seconds=LONG_SECONDS,
         in_vpc=True,
     ),
@@ -143,6 +150,7 @@ LOAD = (
 SWEEP = FunctionSpec(
     "Sweep",
     "Delete what drills left behind",
+    room="sweep",
     memory_mib=512,
     timeout_seconds=LONG_SECONDS,
     alone=True,

@@ -9,9 +9,9 @@ from typing import TypeVar
 from bench.verification.job import Job, opened
 from bench.verification.shop import COPY, SOURCE, TABLES
 from lambdas.adapters.postgres import Session
-from lambdas.checks import standing
-from lambdas.checks.shape import Relation
-from lambdas.verification.lender import Lender
+from lambdas.drill.checks.rows import stable_rows
+from lambdas.drill.checks.shape import Relation
+from lambdas.drill.verification.session_cache import Lender
 
 BLOCK_BYTES = 8192
 
@@ -19,7 +19,7 @@ _HORIZON = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 
 Some = TypeVar("Some")
 
-Found = dict[tuple[str, str], standing.Counted]
+Found = dict[tuple[str, str], stable_rows.Counted]
 
 
 def count_all(job: Job) -> None:
@@ -58,9 +58,9 @@ def _share_out(job: Job, databases: Sequence[str]) -> Found:
         found: Found = {}
         with Lender(partial(opened, job)) as lender:
             for database, relation in _taken_from(waiting):
-                buckets = standing.buckets_for(relation.size_bytes, BLOCK_BYTES)
+                buckets = stable_rows.buckets_for(relation.size_bytes, BLOCK_BYTES)
                 with lender.lending("counts")(database) as session:
-                    counted = standing.count_standing(session, relation, horizon, buckets)
+                    counted = stable_rows.count_standing(session, relation, horizon, buckets)
                 found[database, relation.table] = counted
         return found
 
@@ -80,4 +80,4 @@ def _taken_from(waiting: deque[Some]) -> Iterator[Some]:
 
 
 def _relations(session: Session) -> list[Relation]:
-    return [found for found in standing.relations(session) if found.table in TABLES]
+    return [found for found in stable_rows.relations(session) if found.table in TABLES]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdas.adapters.aws import PATIENT, client, errors_in_our_words
-from lambdas.domain.retention import ExecutionState
+from lambdas.sweep.retention import ExecutionState
 
 RUNNING = frozenset({"RUNNING", "PENDING_REDRIVE"})
 

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import psycopg2
 from psycopg2 import errorcodes, extensions, sql
 
-from lambdas.adapters.preparation import at_login, for_asking, preparation, to_print_alike
 from lambdas.adapters.secrets import Credentials
-from lambdas.domain.session_settings import Purpose
+from lambdas.adapters.session_preparation import at_login, for_asking, preparation, to_print_alike
+from lambdas.adapters.session_settings import Purpose
 from lambdas.errors import (
     DatabaseUnreachable,
     NotExchanged,
@@ -429,7 +429,7 @@ def connect(
     """A session with all time-outs set, read-only unless asked otherwise.
 
     Args:
-        purpose: what it is prepared for, see :mod:`lambdas.domain.session_settings`.
+        purpose: what it is prepared for, see :mod:`lambdas.adapters.session_settings`.
         prepare: what is set besides.
         remaining: the seconds that are left for work; asked before each statement, which gets no
             more than that.

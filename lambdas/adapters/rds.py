@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lambdas.adapters.aws import client, errors_in_our_words
-from lambdas.domain import ownership
-from lambdas.domain.ownership import Owner, tags_of
-from lambdas.domain.phases import DELETING
+from lambdas.common import ownership
+from lambdas.common.ownership import Owner, tags_of
+from lambdas.drill.waiting.phases import DELETING
 from lambdas.errors import NameTaken, NotFound, RequestRefused
 
 Tags = Mapping[str, str]
@@ -39,7 +39,7 @@ class RestoreTarget:
 
 
 class Rds:
-    """Each change is guarded by :mod:`lambdas.domain.ownership`, right before the call."""
+    """Each change is guarded by :mod:`lambdas.common.ownership`, right before the call."""
 
     def __init__(self) -> None:
         self._client = client("rds")

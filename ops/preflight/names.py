@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from lambdas.domain.ownership import STACK
+from lambdas.common.ownership import STACK
 from ops.preflight.account import Account, Facts
 from ops.preflight.answers import Answer, Question, blocked, ok, warning
 from ops.preflight.calls import Calls

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lambdas.domain.retention import most_snapshots
+from lambdas.sweep.retention import most_snapshots
 from stacks.schedule import runs_a_day, starts, today
 from stacks.settings import DeploymentSettings, Source, from_context
 

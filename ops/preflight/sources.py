@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from lambdas.domain.phases import FAILED, HALTED, USABLE
+from lambdas.drill.waiting.phases import FAILED, HALTED, USABLE
 from ops.preflight.account import Account, Facts
 from ops.preflight.answers import Answer, Question, blocked, ok, warning
 from ops.preflight.calls import Calls

@@ -1,6 +1,6 @@
 """The evidence bucket: each function reads and writes its own documents, and deletes none."""
 
-from lambdas.domain import documents
+from lambdas.common import document_names
 from stacks.permissions.names import Grant, Names
 
 SOURCE = "source/*.json"
@@ -49,12 +49,12 @@ def write(names: Names, *names_of_documents: str, of: str = DRILLS) -> Grant:
 
 def read_plan(names: Names) -> Grant:
     """What the Distributed Maps of a drill read their items from, over the source too."""
-    return _read_items(names, documents.PLAN, DRILLS)
+    return _read_items(names, document_names.PLAN, DRILLS)
 
 
 def read_parts(names: Names) -> Grant:
     """What the Distributed Maps of a load read their items from."""
-    return _read_items(names, documents.PARTS, LOADS)
+    return _read_items(names, document_names.PARTS, LOADS)
 
 
 def _read_items(names: Names, document: str, of: str) -> Grant:

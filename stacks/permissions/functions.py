@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from lambdas.domain import documents
+from lambdas.common import document_names
 from stacks.permissions import evidence, load, rds, secrets, workflow
 from stacks.permissions.names import Grant, Names
 
-_BEFORE, _AFTER = documents.BASELINE_BEFORE, documents.BASELINE_AFTER
+_BEFORE, _AFTER = document_names.BASELINE_BEFORE, document_names.BASELINE_AFTER
 _READINGS = (_BEFORE, _AFTER, evidence.READ_BEFORE, evidence.READ_AFTER)
 
 
@@ -18,7 +18,7 @@ def _plan_drill(names: Names) -> list[Grant]:
             "snapshot:*",
             why="whatever a person named, to tell them what is wrong with it",
         ),
-        evidence.write(names, documents.REQUEST),
+        evidence.write(names, document_names.REQUEST),
     ]
 
 
@@ -109,8 +109,8 @@ def _plan_verification(names: Names) -> list[Grant]:
     return [
         *_look_at_copy(names),
         *secrets.read_copy_login(names),
-        *evidence.read(names, documents.PLAN, documents.REQUEST, *_READINGS),
-        evidence.write(names, documents.PLAN, evidence.BATCHES),
+        *evidence.read(names, document_names.PLAN, document_names.REQUEST, *_READINGS),
+        evidence.write(names, document_names.PLAN, evidence.BATCHES),
     ]
 
 
@@ -126,14 +126,14 @@ def _judge_drill(names: Names) -> list[Grant]:
     return [
         *evidence.read(
             names,
-            documents.PLAN,
+            document_names.PLAN,
             evidence.BATCHES,
             evidence.FINDINGS,
-            documents.REPORT,
-            documents.COUNTERS,
+            document_names.REPORT,
+            document_names.COUNTERS,
             *_READINGS,
         ),
-        evidence.write(names, documents.JUDGEMENT, documents.COUNTERS),
+        evidence.write(names, document_names.JUDGEMENT, document_names.COUNTERS),
     ]
 
 
@@ -155,8 +155,8 @@ def _publish_report(names: Names) -> list[Grant]:
         ),
         rds.tag_verdict(names),
         *rds.spare_sources(names),
-        *evidence.read(names, documents.JUDGEMENT, documents.REPORT),
-        evidence.write(names, documents.REPORT, documents.PAGE),
+        *evidence.read(names, document_names.JUDGEMENT, document_names.REPORT),
+        evidence.write(names, document_names.REPORT, document_names.PAGE),
     ]
 
 

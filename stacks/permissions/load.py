@@ -3,12 +3,12 @@
 No role of a load changes anything in RDS or in a bucket that is loaded from.
 """
 
-from lambdas.domain import documents
+from lambdas.common import document_names
 from stacks.permissions import evidence, rds, secrets
 from stacks.permissions.evidence import LOADED, LOADS, REASONS, REJECTS, STRETCHES
 from stacks.permissions.names import Grant, Names
 
-_PLAN = (documents.LOAD, documents.REQUEST)
+_PLAN = (document_names.LOAD, document_names.REQUEST)
 
 
 def plan_load(names: Names) -> list[Grant]:
@@ -16,7 +16,7 @@ def plan_load(names: Names) -> list[Grant]:
     return [
         *_reach_target(names),
         *_read_objects(names),
-        evidence.write(names, *_PLAN, documents.PARTS, of=LOADS),
+        evidence.write(names, *_PLAN, document_names.PARTS, of=LOADS),
     ]
 
 
@@ -34,7 +34,7 @@ def load_part(names: Names) -> list[Grant]:
     return [
         *_reach_target(names),
         *_read_objects(names),
-        *evidence.read(names, *_PLAN, STRETCHES, LOADED, REASONS, documents.OVER, of=LOADS),
+        *evidence.read(names, *_PLAN, STRETCHES, LOADED, REASONS, document_names.OVER, of=LOADS),
         evidence.write(names, LOADED, REJECTS, REASONS, of=LOADS),
     ]
 
@@ -43,8 +43,8 @@ def finish_load(names: Names) -> list[Grant]:
     """Move the rows by what the parts wrote down."""
     return [
         *_reach_target(names),
-        *evidence.read(names, *_PLAN, LOADED, documents.OVER, of=LOADS),
-        evidence.write(names, documents.RESULT, of=LOADS),
+        *evidence.read(names, *_PLAN, LOADED, document_names.OVER, of=LOADS),
+        evidence.write(names, document_names.RESULT, of=LOADS),
     ]
 
 
@@ -55,8 +55,8 @@ def tidy_load(names: Names) -> list[Grant]:
     """
     return [
         *_reach_target(names),
-        *evidence.read(names, documents.LOAD, LOADED, documents.RESULT, of=LOADS),
-        evidence.write(names, documents.RESULT, documents.OVER, of=LOADS),
+        *evidence.read(names, document_names.LOAD, LOADED, document_names.RESULT, of=LOADS),
+        evidence.write(names, document_names.RESULT, document_names.OVER, of=LOADS),
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lambdas.domain.naming import drill_name_pattern
+from lambdas.common.naming import drill_name_pattern
 
 Statement = dict[str, Any]
 Conditions = dict[str, dict[str, Any]]

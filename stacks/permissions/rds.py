@@ -5,8 +5,8 @@ snapshot, the subnet group, the parameter group and the option group each to be 
 call with ``Tags`` is authorised for ``rds:AddTagsToResource`` too.
 """
 
-from lambdas.domain import ownership
-from lambdas.domain.ownership import RESTORABLE, RESTORABLE_YES
+from lambdas.common import ownership
+from lambdas.common.ownership import RESTORABLE, RESTORABLE_YES
 from stacks.permissions.names import Conditions, Grant, Names
 
 _DECIDING_TAGS = [

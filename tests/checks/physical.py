@@ -7,14 +7,14 @@ from pathlib import Path
 from psycopg2 import sql
 
 from campaign.arena import Source, Statement, Taken, sessions, taken
-from lambdas.checks import CHECKS
-from lambdas.checks.shape import Bench, Survey
-from lambdas.domain.request import BASELINE_NONE
-from lambdas.domain.tools import TOOLS, TOOLS_SCHEMA
-from lambdas.domain.units import Status
-from lambdas.domain.verdict import Result, fold
-from lambdas.verification.batch import measure_batch
-from lambdas.verification.survey import survey_copy
+from lambdas.drill.admission.request import BASELINE_NONE
+from lambdas.drill.checks.registry import CHECKS
+from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.checks.tool_names import TOOLS, TOOLS_SCHEMA
+from lambdas.drill.units import Status
+from lambdas.drill.verdict.verdict import Result, fold
+from lambdas.drill.verification.batch import measure_batch
+from lambdas.drill.verification.survey import survey_copy
 from local.damage import PAGE_BYTES
 from local.postgres import PostgresServer
 

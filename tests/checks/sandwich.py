@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from campaign.arena import Source, taken
-from lambdas.domain.request import BASELINE_EXACT
-from lambdas.domain.units import Status
-from lambdas.domain.verdict import Judgement, Result, Verdict
+from lambdas.drill.admission.request import BASELINE_EXACT
+from lambdas.drill.units import Status
+from lambdas.drill.verdict.verdict import Judgement, Result, Verdict
 
 
 def sandwich(

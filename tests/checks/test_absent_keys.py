@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 
 from campaign.arena import Source
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Result
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Result
 from tests.checks.physical import assert_wrong, examined, prepared
 
 DATABASE = "absent_keys"

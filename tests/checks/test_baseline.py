@@ -10,13 +10,12 @@ import pytest
 
 from campaign.arena import SECONDS, Connect, Reading, Source, sessions
 from lambdas.adapters.postgres import Session
-from lambdas.domain import documents
-from lambdas.domain.readings import LOST, REWRITTEN, SourceUnit
-from lambdas.domain.request import BASELINE_EXACT
-from lambdas.errors import DatabaseUnreachable
-from lambdas.verification.baseline import survey_again, survey_source
-from lambdas.verification.readings import both_readings
-from lambdas.verification.source_reading import (
+from lambdas.common import document_names
+from lambdas.drill.admission.request import BASELINE_EXACT
+from lambdas.drill.checks.rows.read_pieces import LOST, REWRITTEN, SourceUnit
+from lambdas.drill.verification.baseline import survey_again, survey_source
+from lambdas.drill.verification.readings import both_readings
+from lambdas.drill.verification.source_reading import (
     ANEW,
     CLOSING_SECONDS,
     LOSSES,
@@ -24,6 +23,7 @@ from lambdas.verification.source_reading import (
     read_batch,
     read_units,
 )
+from lambdas.errors import DatabaseUnreachable
 
 SLOW_BYTES_PER_SECOND = 2000
 """Makes ranges of 1 MiB and chunks of one block."""
@@ -63,7 +63,7 @@ def _row(source: Source, database: str, before: Mapping[str, Any]) -> tuple[str,
 
 def _of_batches(head: dict[str, Any], read: Mapping[int, Any]) -> Mapping[str, Any]:
     """The first reading, with a second that does not matter."""
-    found = {documents.read_before(number): batch for number, batch in read.items()}
+    found = {document_names.read_before(number): batch for number, batch in read.items()}
     return both_readings(head, {**head, "lost": []}, found.get)[0]
 
 
@@ -85,7 +85,7 @@ def test_a_reading_in_many_batches_is_the_reading_in_one(
 
 def _first(reading: Reading) -> dict[int, Any]:
     return {
-        number: reading.found[documents.read_before(number)]
+        number: reading.found[document_names.read_before(number)]
         for number in range(1, len(reading.work) + 1)
     }
 
@@ -132,7 +132,7 @@ def test_what_a_batch_had_not_read_when_the_snapshot_began_stays_unread(
     source.run(database, *FILLED)
     head, work = survey_source(connect, BASELINE_EXACT)
     late = _read(connect, work, head["horizon"])
-    found = {documents.read_before(number): batch for number, batch in late.items()}
+    found = {document_names.read_before(number): batch for number, batch in late.items()}
     lost = survey_again(connect, head, list(late))
     before, after = both_readings(head, lost, found.get)
     oid, first = _row(source, database, before)

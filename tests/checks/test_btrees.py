@@ -7,13 +7,12 @@ import pytest
 
 from campaign.arena import Source, Taken, sessions
 from lambdas.adapters import postgres
-from lambdas.checks import btrees
-from lambdas.checks.indexes import row_counts
-from lambdas.checks.shape import Bench
-from lambdas.checks.storage import list_indexes
-from lambdas.domain.units import Claim, Status, Unit
-from lambdas.verification.batch import measure_batch
-from lambdas.verification.survey import survey_copy
+from lambdas.drill.checks.files.storage import list_indexes
+from lambdas.drill.checks.indexes import btrees, row_counts
+from lambdas.drill.checks.shape import Bench
+from lambdas.drill.units import Claim, Status, Unit
+from lambdas.drill.verification.batch import measure_batch
+from lambdas.drill.verification.survey import survey_copy
 from local.damage import PAGE_BYTES
 from local.postgres import PostgresServer
 from tests.checks.physical import (

@@ -17,7 +17,7 @@ from campaign.run import carried_out, chosen
 from campaign.specimen import SHOP, Base, Specimen, prepared
 from campaign.trial import Outcome
 from campaign.under_load import WAYS, weathered_on
-from lambdas.domain.verdict import Verdict
+from lambdas.drill.verdict.verdict import Verdict
 from local.postgres import Binaries
 
 pytestmark = pytest.mark.xdist_group("campaign")

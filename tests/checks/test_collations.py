@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from campaign.arena import Source, Taken, taken
-from lambdas.domain.request import BASELINE_NONE
-from lambdas.domain.units import Status
-from lambdas.domain.verdict import Result
+from lambdas.drill.admission.request import BASELINE_NONE
+from lambdas.drill.units import Status
+from lambdas.drill.verdict.verdict import Result
 from tests.checks.sandwich import results_of
 
 pytestmark = pytest.mark.xdist_group("checks-logical")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from campaign.arena import Source, Taken, taken
-from lambdas.domain.request import BASELINE_NONE
-from lambdas.domain.units import Status
+from lambdas.drill.admission.request import BASELINE_NONE
+from lambdas.drill.units import Status
 from tests.checks.sandwich import assert_failed, assert_warned, results_of
 
 pytestmark = pytest.mark.xdist_group("checks-logical")

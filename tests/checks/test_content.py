@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from campaign.arena import Source, Taken, sessions, taken
-from lambdas.checks.fingerprint import row_hash
-from lambdas.checks.standing import relations
-from lambdas.domain.request import BASELINE_NONE
-from lambdas.domain.units import Claim
+from lambdas.drill.admission.request import BASELINE_NONE
+from lambdas.drill.checks.rows.fingerprint import row_hash
+from lambdas.drill.checks.rows.stable_rows import relations
+from lambdas.drill.units import Claim
 from tests.checks.sandwich import assert_failed, results_of
 
 BLOCK_BYTES = 8192

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from campaign.arena import Source, Taken
-from lambdas.checks.databases import STANDBY, TEMPLATE
-from lambdas.domain.units import Status
+from lambdas.drill.checks.catalog.databases import STANDBY, TEMPLATE
+from lambdas.drill.units import Status
 from tests.checks.physical import Damage, assert_wrong, examined, prepared, removed
 
 

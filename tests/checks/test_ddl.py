@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from campaign.arena import Source, taken
-from lambdas.domain.verdict import Judgement, Verdict
+from lambdas.drill.verdict.verdict import Judgement, Verdict
 from tests.checks.conftest import MakeDatabase
 from tests.checks.sandwich import assert_failed, assert_not_failed, sandwich
 

@@ -11,10 +11,10 @@ import pytest
 from campaign.arena import Source, sessions
 from lambdas.adapters import postgres
 from lambdas.adapters.postgres import Session
-from lambdas.checks.shape import Bench
-from lambdas.domain.units import Status, Unit
+from lambdas.drill.checks.shape import Bench
+from lambdas.drill.units import Status, Unit
+from lambdas.drill.verification.batch import measure_batch
 from lambdas.errors import DatabaseUnreachable, QueryFailed
-from lambdas.verification.batch import measure_batch
 
 RELATION = {"oid": 2601, "schema": "pg_catalog", "table": "pg_am", "name": "pg_catalog.pg_am"}
 SHAPE = {"kind": "r", "persistence": "p", "populated": True, "size_bytes": 8192}
@@ -120,7 +120,7 @@ def test_a_connection_lost_each_time_is_a_finding(measured: Measure) -> None:
 
 @pytest.mark.usefixtures("short_silence")
 def test_a_hang_each_time_is_a_finding(measured: Measure, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lambdas.verification.batch.UNIT_SECONDS", 1)
+    monkeypatch.setattr("lambdas.drill.verification.batch.UNIT_SECONDS", 1)
     found = measured(signal.SIGSTOP, 2)
     assert found.status is Status.WRONG
     assert "no answer" in found.findings[0]

@@ -9,8 +9,8 @@ import pytest
 
 from campaign.arena import Source, Taken, taken
 from lambdas.adapters import postgres
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Verdict
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Verdict
 from tests.checks.sandwich import assert_failed, results_of, sandwich
 
 pytestmark = pytest.mark.xdist_group("checks-errors")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from campaign.arena import Source, sessions
-from lambdas.checks import CHECKS
-from lambdas.checks.shape import Bench, Survey
-from lambdas.domain.units import Measurement, Status
-from lambdas.verification.batch import measure_batch
+from lambdas.drill.checks.registry import CHECKS
+from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.units import Measurement, Status
+from lambdas.drill.verification.batch import measure_batch
 
 pytestmark = pytest.mark.xdist_group("checks-expected")
 

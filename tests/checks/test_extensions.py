@@ -7,13 +7,13 @@ import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source, Taken, sessions, taken
-from lambdas.checks import extensions as extensions_check
-from lambdas.checks.shape import Bench, Survey
-from lambdas.domain.request import BASELINE_NONE
-from lambdas.domain.units import Status
-from lambdas.domain.verdict import Result, fold
-from lambdas.verification.batch import measure_batch
-from lambdas.verification.survey import survey_copy
+from lambdas.drill.admission.request import BASELINE_NONE
+from lambdas.drill.checks.catalog import extensions as extensions_check
+from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.units import Status
+from lambdas.drill.verdict.verdict import Result, fold
+from lambdas.drill.verification.batch import measure_batch
+from lambdas.drill.verification.survey import survey_copy
 from local.postgres import PostgresServer
 from tests.checks.sandwich import results_of
 

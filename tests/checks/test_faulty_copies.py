@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from campaign.arena import Source, Taken, taken
-from lambdas.domain.request import BASELINE_EXACT
+from lambdas.drill.admission.request import BASELINE_EXACT
 from tests.checks.sandwich import assert_failed
 
 pytestmark = pytest.mark.xdist_group("checks-faulty")

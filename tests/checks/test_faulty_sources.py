@@ -9,9 +9,9 @@ import psycopg2
 import pytest
 
 from campaign.arena import Source, taken
-from lambdas.domain.request import BASELINE_CATALOG, BASELINE_EXACT, BASELINE_NONE
-from lambdas.domain.units import Status
-from lambdas.domain.verdict import Judgement, Verdict
+from lambdas.drill.admission.request import BASELINE_CATALOG, BASELINE_EXACT, BASELINE_NONE
+from lambdas.drill.units import Status
+from lambdas.drill.verdict.verdict import Judgement, Verdict
 from tests.checks.faulty import FAULTS, Fault
 
 pytestmark = pytest.mark.xdist_group("checks-faulty")

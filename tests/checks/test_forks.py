@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from campaign.arena import Source, Taken
-from lambdas.checks import forks
-from lambdas.domain.units import Claim, Status
+from lambdas.drill.checks.files import forks
+from lambdas.drill.units import Claim, Status
 from local.damage import PAGE_BYTES
 from tests.checks.physical import (
     assert_wrong,

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from campaign.arena import Source, Taken, taken
-from lambdas.domain.recovery_point import PROVEN_UNTIL, WINDOW_BYTES, WINDOW_SECONDS
-from lambdas.domain.units import Status
-from lambdas.domain.verdict import Result
+from lambdas.drill.recovery_point.rpo import PROVEN_UNTIL, WINDOW_BYTES, WINDOW_SECONDS
+from lambdas.drill.units import Status
+from lambdas.drill.verdict.verdict import Result
 from tests.checks.sandwich import assert_failed, results_of
 
 pytestmark = pytest.mark.xdist_group("checks-logical")

@@ -7,8 +7,8 @@ import pytest
 
 from campaign.arena import Source, Taken
 from campaign.pages import CHECKSUM_AT, checksum
-from lambdas.checks import heap
-from lambdas.domain.units import Claim, Status
+from lambdas.drill.checks.files import heap
+from lambdas.drill.units import Claim, Status
 from local.damage import PAGE_BYTES
 from tests.checks.physical import (
     Damage,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from campaign.arena import Source, Taken
-from lambdas.domain.units import Claim, Status
+from lambdas.drill.units import Claim, Status
 from tests.checks.physical import assert_wrong, examined, prepared
 
 DATABASE = "horizons"

@@ -7,15 +7,15 @@ import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source, Taken, sessions, taken
-from lambdas.checks import catalog
-from lambdas.checks.catalog import kinds as catalog_kinds
-from lambdas.checks.catalog.cluster_kinds import CLUSTER_KINDS
-from lambdas.checks.catalog.shape import LEFT_OUT
-from lambdas.checks.shape import Bench, Survey
-from lambdas.domain.tools import TOOLS_SCHEMA
-from lambdas.domain.units import Claim, Measurement, Status
-from lambdas.domain.verdict import Verdict
-from lambdas.verification.survey import survey_copy
+from lambdas.drill.checks.catalog import catalog
+from lambdas.drill.checks.catalog import kinds as catalog_kinds
+from lambdas.drill.checks.catalog.cluster_kinds import CLUSTER_KINDS
+from lambdas.drill.checks.catalog.kind import LEFT_OUT
+from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.checks.tool_names import TOOLS_SCHEMA
+from lambdas.drill.units import Claim, Measurement, Status
+from lambdas.drill.verdict.verdict import Verdict
+from lambdas.drill.verification.survey import survey_copy
 from local.postgres import PostgresServer
 from tests.checks import hostile, kinds, richest
 

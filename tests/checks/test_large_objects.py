@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from campaign.arena import Source, Taken, taken
-from lambdas.checks import large_objects
-from lambdas.domain.request import BASELINE_NONE
-from lambdas.domain.units import Claim, Status
+from lambdas.drill.admission.request import BASELINE_NONE
+from lambdas.drill.checks.rows import large_objects
+from lambdas.drill.units import Claim, Status
 from tests.checks.sandwich import assert_failed, results_of, sandwich
 
 pytestmark = pytest.mark.xdist_group("checks-logical")

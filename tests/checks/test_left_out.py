@@ -3,7 +3,7 @@
 import pytest
 
 from campaign.arena import Source, taken
-from lambdas.domain.verdict import Verdict
+from lambdas.drill.verdict.verdict import Verdict
 from tests.checks.conftest import MakeDatabase
 
 CLOSED = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from campaign.arena import Source, Taken, taken
-from lambdas.domain.units import Status
+from lambdas.drill.units import Status
 from tests.checks.physical import examined
 from tests.checks.sandwich import assert_failed, results_of
 

@@ -6,8 +6,8 @@ import pytest
 
 from campaign.arena import Source, sessions
 from lambdas.adapters.postgres import Session
+from lambdas.drill.verification.session_cache import Lender
 from lambdas.errors import QueryFailed
-from lambdas.verification.lender import Lender
 
 DATABASE = "postgres"
 

@@ -7,11 +7,11 @@ from dataclasses import asdict
 import pytest
 
 from campaign.arena import Source, Taken, sessions, taken
-from lambdas.checks import CHECKS
-from lambdas.checks.shape import Bench, Survey
-from lambdas.domain.units import Status
-from lambdas.domain.verdict import Judgement, Result, Verdict, fold, judge
-from lambdas.verification.batch import measure_batch
+from lambdas.drill.checks.registry import CHECKS
+from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.units import Status
+from lambdas.drill.verdict.verdict import Judgement, Result, Verdict, fold, judge
+from lambdas.drill.verification.batch import measure_batch
 from local.postgres import PostgresServer
 
 pytestmark = pytest.mark.xdist_group("checks-messages")

@@ -10,8 +10,8 @@ from psycopg2 import sql
 
 import lambdas
 from campaign.arena import Source
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Judgement
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Judgement
 from tests.checks.sandwich import sandwich
 
 pytestmark = pytest.mark.xdist_group("checks-odd-names")

@@ -6,8 +6,8 @@ import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source
-from lambdas.domain.units import Status
-from lambdas.domain.verdict import Judgement
+from lambdas.drill.units import Status
+from lambdas.drill.verdict.verdict import Judgement
 from tests.checks.sandwich import sandwich
 
 pytestmark = [pytest.mark.xdist_group("checks-odd-settings"), pytest.mark.thorough]

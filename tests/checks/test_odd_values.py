@@ -9,9 +9,9 @@ import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source, Statement, Taken
-from lambdas.checks.indexes import fresh
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Result
+from lambdas.drill.checks.indexes import fresh
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Result
 from tests.checks.physical import assert_wrong, examined, path_of, prepared, stale, together
 
 DATABASE = "odd_values"

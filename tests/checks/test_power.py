@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from campaign.arena import Source, Taken, taken
-from lambdas.domain.units import Claim
-from lambdas.domain.verdict import Verdict
+from lambdas.drill.units import Claim
+from lambdas.drill.verdict.verdict import Verdict
 from tests.checks.sandwich import assert_failed, results_of
 
 pytestmark = pytest.mark.xdist_group("checks-power")

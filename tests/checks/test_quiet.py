@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from campaign.arena import Source, taken
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Verdict
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Verdict
 from tests.checks import hostile
 from tests.checks.conftest import MakeDatabase
 from tests.checks.sandwich import assert_failed, results_of, sandwich

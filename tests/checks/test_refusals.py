@@ -10,8 +10,8 @@ from psycopg2 import errorcodes
 from campaign.arena import Source, taken
 from lambdas import remedies
 from lambdas.adapters import postgres
-from lambdas.domain.units import Claim
-from lambdas.domain.verdict import Result
+from lambdas.drill.units import Claim
+from lambdas.drill.verdict.verdict import Result
 from lambdas.errors import QueryFailed
 from local.postgres import HOST
 from tests.checks.conftest import MakeDatabase

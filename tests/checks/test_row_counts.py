@@ -10,8 +10,8 @@ from campaign import leaves
 from campaign.arena import Source, Statement, Taken
 from campaign.leaves import Entry
 from campaign.pages import PageFile
-from lambdas.checks.indexes import planner, row_counts
-from lambdas.domain.units import Claim, Status
+from lambdas.drill.checks.indexes import planner, row_counts
+from lambdas.drill.units import Claim, Status
 from local.postgres import PostgresServer
 from tests.checks.physical import (
     Damage,

@@ -9,9 +9,9 @@ from psycopg2 import sql
 from campaign.arena import Source, Statement, Taken
 from campaign.pages import HEADER_BYTES, PAGE_BYTES, NothingChanged, PageFile, rows_in
 from lambdas.adapters import postgres
-from lambdas.checks.indexes import definition
-from lambdas.domain.units import Claim, Status
-from lambdas.verification import batch
+from lambdas.drill.checks.indexes import definition
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verification import batch
 from local.rds import MASTER
 from tests.checks.physical import (
     Damage,

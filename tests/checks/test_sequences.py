@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from campaign.arena import Source, Taken, taken
-from lambdas.domain.request import BASELINE_NONE
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Result
+from lambdas.drill.admission.request import BASELINE_NONE
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Result
 from local.postgres import PostgresServer
 from tests.checks.sandwich import assert_failed, assert_warned, results_of
 

@@ -10,9 +10,9 @@ from psycopg2 import sql
 from campaign.arena import Source, sessions
 from lambdas.adapters import postgres
 from lambdas.adapters.postgres import Server, Session, connect
-from lambdas.domain.session_settings import AT_LOGIN, Purpose, known_names, pinned
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Judgement, Verdict
+from lambdas.adapters.session_settings import AT_LOGIN, Purpose, known_names, pinned
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Judgement, Verdict
 from lambdas.errors import DatabaseUnreachable, NotExchanged, QueryFailed
 from local.postgres import HOST
 from tests.checks.conftest import MakeDatabase

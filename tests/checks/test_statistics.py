@@ -7,7 +7,7 @@ import pytest
 
 from campaign.arena import Source, Taken
 from campaign.pages import PageFile
-from lambdas.domain.units import Claim, Status
+from lambdas.drill.units import Claim, Status
 from tests.checks.physical import Damage, assert_wrong, examined, path_of, prepared
 
 DATABASE = "planner"

@@ -3,10 +3,10 @@
 import pytest
 
 from campaign.arena import Source, sessions, taken
-from lambdas.checks.tools import callable_of
-from lambdas.domain.request import BASELINE_NONE
-from lambdas.domain.tools import AMCHECK, TOOLS, TOOLS_SCHEMA
-from lambdas.domain.verdict import Verdict
+from lambdas.drill.admission.request import BASELINE_NONE
+from lambdas.drill.checks.tool_functions import callable_of
+from lambdas.drill.checks.tool_names import AMCHECK, TOOLS, TOOLS_SCHEMA
+from lambdas.drill.verdict.verdict import Verdict
 from tests.checks.conftest import MakeDatabase
 
 _SCHEMAS = "SELECT extname, extnamespace::regnamespace::text FROM pg_extension"

@@ -7,10 +7,15 @@ import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source, furnished, reset_log, taken
-from lambdas.checks import standing
-from lambdas.domain.catalog import FIRST_TRANSACTION, TRANSACTION_CIRCLE, YOUNG_WINDOW, is_young
-from lambdas.domain.units import Claim
-from lambdas.domain.verdict import Verdict
+from lambdas.drill.checks.catalog.comparison import (
+    FIRST_TRANSACTION,
+    TRANSACTION_CIRCLE,
+    YOUNG_WINDOW,
+    is_young,
+)
+from lambdas.drill.checks.rows import stable_rows
+from lambdas.drill.units import Claim
+from lambdas.drill.verdict.verdict import Verdict
 from local.postgres import Binaries, PostgresServer
 from tests.checks.sandwich import assert_failed, results_of
 
@@ -109,7 +114,7 @@ def test_the_server_and_we_agree_on_who_is_young(late: Source) -> None:
             if horizon % TRANSACTION_CIRCLE < FIRST_TRANSACTION:
                 horizon += FIRST_TRANSACTION
             query = sql.SQL("SELECT xmin, {} FROM unnest(%s::text[]::xid[]) v (xmin)").format(
-                standing.younger_than(horizon)
+                stable_rows.younger_than(horizon)
             )
             cursor.execute(query, [[str(version) for version in versions]])
             told = {int(version): young for version, young in cursor.fetchall()}

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from campaign.arena import Source, Statement, Taken
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Result
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Result
 from tests.checks.physical import assert_wrong, examined, path_of, prepared, together
 from tests.checks.test_self_find import read_twice
 

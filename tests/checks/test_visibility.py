@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from campaign.arena import Source, Taken
-from lambdas.checks import visibility
-from lambdas.domain.units import Claim, Status
+from lambdas.drill.checks.files import visibility
+from lambdas.drill.units import Claim, Status
 from tests.checks.physical import (
     assert_wrong,
     examined,

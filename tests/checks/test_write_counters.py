@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from campaign.arena import Source, sessions
-from lambdas.domain.write_counters import Counters, allowed, why_unusable
-from lambdas.verification.write_counters import read
+from lambdas.drill.verdict.write_counters import Counters, allowed, why_unusable
+from lambdas.drill.verification.write_counters import read
 
 pytestmark = pytest.mark.xdist_group("checks-logical")
 

@@ -10,10 +10,10 @@ import pytest
 from campaign import workload
 from campaign.arena import Reading, Source, sessions, taken
 from campaign.workload import writing
-from lambdas.checks import standing
-from lambdas.domain.units import Claim
-from lambdas.domain.verdict import Verdict
-from lambdas.verification import durable
+from lambdas.drill.checks.rows import stable_rows
+from lambdas.drill.units import Claim
+from lambdas.drill.verdict.verdict import Verdict
+from lambdas.drill.verification import durable
 from tests.checks.sandwich import assert_failed, assert_not_failed, results_of, sandwich
 
 RUNS = 5
@@ -125,7 +125,7 @@ def test_tables_that_come_and_go_do_not_keep_the_source_from_being_read(
     with writing(source, database, 0, works=[workload.PASSING]):
         readings = [source.read() for _ in range(8)]
         with login(database) as session:
-            found = [standing.relations(session) for _ in range(100)]
+            found = [stable_rows.relations(session) for _ in range(100)]
 
     assert not [text for reading in readings for text in _closed(reading)]
     assert all(relation.size_bytes >= 0 for relations in found for relation in relations)

@@ -107,7 +107,7 @@ def invoke(
     """One invocation in a process of its own.
 
     Args:
-        handler: such as ``lambdas.handlers.plan_drill.handler``.
+        handler: such as ``lambdas.drill.handlers.plan_drill.handler``.
         paths: where modules are found, besides the standard library.
 
     Raises:

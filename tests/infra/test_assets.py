@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from lambdas import errors
-from lambdas.domain.drill import Execution, decide, to_document
-from lambdas.domain.load import Load
-from lambdas.domain.load import to_document as to_load_document
-from lambdas.domain.request import parse
+from lambdas.common.execution import Execution
+from lambdas.drill.admission.request import parse
+from lambdas.drill.drill import decide, to_document
+from lambdas.load.load import Load
+from lambdas.load.load import to_document as to_load_document
 from lambdas.settings import from_environment
 from ops.build import (
     LAMBDA_PLATFORMS,
@@ -184,7 +185,7 @@ def test_a_handler_runs_and_tells_in_our_words_what_it_lacks(
 @on_linux
 def test_a_dependency_that_the_layer_lacks_is_found_nowhere_else(asset: Path, client: Path) -> None:
     answer = invoke(
-        "lambdas.handlers.plan_drill.handler", {}, {}, asset=asset, paths=[asset, client]
+        "lambdas.drill.handlers.plan_drill.handler", {}, {}, asset=asset, paths=[asset, client]
     )
     assert answer.kind == "init/error"
     assert answer.document["errorType"] == "Runtime.ImportModuleError"
@@ -195,7 +196,7 @@ def test_a_dependency_that_the_layer_lacks_is_found_nowhere_else(asset: Path, cl
 def test_only_what_talks_to_postgresql_loads_its_driver_and_nothing_loads_pydantic(
     asset: Path, layer: Path, in_vpc: bool
 ) -> None:
-    modules = [f"lambdas.handlers.{spec.module}" for spec in ALL if spec.in_vpc is in_vpc]
+    modules = [f"{spec.module}" for spec in ALL if spec.in_vpc is in_vpc]
     code = (
         f"import importlib, sys; [importlib.import_module(m) for m in {modules}];"
         "print([m for m in ('psycopg2', 'pydantic', 'boto3') if m in sys.modules])"

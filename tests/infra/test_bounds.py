@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from lambdas.domain import bounds
-from lambdas.domain.ownership import RESTORABLE, ROLE, STACK
-from lambdas.domain.request import parse
+from lambdas.common.ownership import RESTORABLE, ROLE, STACK
+from lambdas.drill.admission import limits
+from lambdas.drill.admission.request import parse
 from lambdas.settings import from_environment
 from stacks.permissions import statements
 from tests.infra.policies import NAMES, document, principal
@@ -60,7 +60,7 @@ def test_plan_drill_and_the_role_that_restores_agree(
         NAMES.rds(f"snapshot:{name}"),
         {f"aws:ResourceTag/{key}": value for key, value in tags.items()},
     )
-    assert bounds.may_restore(snapshot, SOURCE, SETTINGS) == decision.allowed
+    assert limits.may_restore(snapshot, SOURCE, SETTINGS) == decision.allowed
 
 
 @pytest.mark.parametrize(("field", "kind"), [("subnet_group", "subgrp"), ("parameter_group", "pg")])
@@ -77,7 +77,7 @@ def test_plan_drill_and_the_role_that_restores_agree_on_the_quarantines_groups(
         NAMES.rds(f"{kind}:{group}"),
         {},
     )
-    assert (bounds.quarantine_faults(request, SETTINGS) == []) == decision.allowed
+    assert (limits.quarantine_faults(request, SETTINGS) == []) == decision.allowed
 
 
 def test_the_functions_are_told_the_sources_of_the_settings(synthesised: Synthesised) -> None:

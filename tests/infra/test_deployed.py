@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 from moto.events.models import EventPattern
 
 from lambdas.adapters.aws import client as lambda_client
-from lambdas.domain.ownership import EXPIRES_AT
+from lambdas.common.ownership import EXPIRES_AT
 from local.calls import Call
 from local.cloud import REGION, SOURCE, Ending, SentNotice
 from local.rds import Mishap

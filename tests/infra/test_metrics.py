@@ -4,8 +4,9 @@ import json
 import re
 from typing import Any
 
-from lambdas.domain import measures, sweep_report
-from lambdas.handlers import sweep
+from lambdas.drill.evidence import measures
+from lambdas.sweep import sweep_report
+from lambdas.sweep.handlers import sweep
 from stacks.alarms import NAMESPACE
 from tests.infra.conftest import Template
 from tests.infra.test_template import of_type

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.domain.naming import drill_name
+from lambdas.common.naming import drill_name
 from stacks.permissions import (
     FUNCTIONS,
     IN_VPC,

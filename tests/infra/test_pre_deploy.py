@@ -12,7 +12,7 @@ from aws_cdk import aws_codepipeline, aws_lambda
 from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_stepfunctions as sfn
 
-from lambdas.domain.request import structural_faults
+from lambdas.drill.admission.request import structural_faults
 from stacks.example_pipeline import ExamplePipelineStack
 from stacks.pre_deploy import (
     ACTION_LIMIT_SECONDS,

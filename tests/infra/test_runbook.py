@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from lambdas import errors
-from lambdas.domain import notice, ownership
-from lambdas.domain.ownership import RESTORABLE
-from lambdas.domain.verdict import Verdict
+from lambdas.common import ownership
+from lambdas.common.ownership import RESTORABLE
+from lambdas.drill.evidence import notice
+from lambdas.drill.verdict.verdict import Verdict
 from tests.infra.conftest import ROOT
 from tests.infra.test_template import DEPLOYMENTS, Synthesised
 

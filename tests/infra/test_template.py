@@ -13,7 +13,7 @@ from cfnlint.api import ManualArgs
 from cfnlint.api import lint as cfn_lint
 from cfnlint.match import Match
 
-from lambdas.domain.request import structural_faults
+from lambdas.drill.admission.request import structural_faults
 from lambdas.version import VERSION
 from stacks.settings import BadSettings
 from stacks.spec import LOAD as LOAD_FUNCTIONS

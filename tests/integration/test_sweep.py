@@ -15,8 +15,8 @@ from moto.rds.exceptions import RDSClientError
 from moto.rds.models import RDSBackend
 
 from lambdas.adapters.aws import PATIENT, client
-from lambdas.handlers.sweep import handler
 from lambdas.observability import logger
+from lambdas.sweep.handlers.sweep import handler
 from local.calls import Fault
 from tests.accounts import INSTANCES, SNAPSHOTS, Instance, Made, Snapshot
 from tests.integration.account import BUCKET, Account, an_account

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.load import Rejects
+from lambdas.load.load import Rejects
 from local.cloud import Ending
 from tests.load.conftest import PART_MIB, TINY, Loads
 

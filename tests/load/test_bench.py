@@ -14,8 +14,8 @@ from bench.job import Measured
 from bench.load import main
 from bench.orders import MIB
 from bench.rounds import Standing
-from lambdas.domain.csv_format import CsvFormat
-from lambdas.loading import header, infer
+from lambdas.load.csv_format import CsvFormat
+from lambdas.load.reading import header, infer
 
 
 @pytest.mark.thorough

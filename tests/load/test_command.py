@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.domain.load_request import faults
+from lambdas.load.load_request import faults
 from local.load import UNUSABLE, document_of, main
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from lambdas.domain.load import staging_prefix
-from lambdas.domain.load_left import EXECUTION_ENDED
+from lambdas.load.load import staging_prefix
+from lambdas.load.load_cleanup import EXECUTION_ENDED
 from local.cloud import Cloud, Ending
 from tests.load.conftest import PART_MIB, Loads
 from tests.load.test_kills import ALL, BODY, OLD, ROWS, content, fail_before, lost_session, paths

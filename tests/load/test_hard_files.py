@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from backports import zstd
 
-from lambdas.domain.csv_format import CsvFormat
 from lambdas.errors import BadData
-from lambdas.loading.feed import feed
-from lambdas.loading.inflate import GZIP, PLAIN, inflated
-from lambdas.loading.rows import LONGEST_ROW_BYTES
+from lambdas.load.csv_format import CsvFormat
+from lambdas.load.reading.feed import feed
+from lambdas.load.reading.inflate import GZIP, PLAIN, inflated
+from lambdas.load.reading.rows import LONGEST_ROW_BYTES
 from tests.load.conftest import PART_MIB, TINY, Loads
 
 TWO_COLUMNS = "CREATE TABLE t (id int, note text)"

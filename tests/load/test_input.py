@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from lambdas.domain import load_request
-from lambdas.domain.load_request import SCHEMA_FILE, faults
+from lambdas.load import load_request
+from lambdas.load.load_request import SCHEMA_FILE, faults
 from local.cloud import SOURCE, STATE_MACHINES
 from local.postgres import HOST
 from tests.load.conftest import DATABASE, Loads, document

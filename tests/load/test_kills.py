@@ -10,8 +10,8 @@ import psycopg2
 import pytest
 
 from lambdas.adapters import postgres
-from lambdas.domain.load import staging_name, staging_prefix
 from lambdas.errors import DatabaseUnreachable
+from lambdas.load.load import staging_name, staging_prefix
 from local.calls import Fault
 from local.cloud import SOURCE
 from local.rds import MASTER

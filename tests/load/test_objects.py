@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lambdas.adapters import objects
 from lambdas.adapters.aws import client
-from lambdas.adapters.objects import RESUMES, ObjectVersion
 from lambdas.errors import ObjectChanged, ServiceUnavailable
+from lambdas.load.reading import s3_objects
+from lambdas.load.reading.s3_objects import RESUMES, ObjectVersion
 from local.calls import Fault
 from local.loads import CSV_BUCKET
 from tests.load.conftest import PART_MIB, TINY, Loads, document
@@ -89,10 +89,10 @@ def stand(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
 def test_a_broken_connection_loses_and_doubles_no_byte(stand: Stand, cuts: list[int]) -> None:
     waits: list[float] = []
     stand.cuts = list(cuts)
-    assert b"".join(objects.chunks(VERSION, sleep=waits.append)) == BODY
+    assert b"".join(s3_objects.chunks(VERSION, sleep=waits.append)) == BODY
     assert len(waits) == len(cuts)
     stand.cuts = list(cuts)
-    part = objects.chunks(VERSION, 1000, 1_400_000, sleep=waits.append)
+    part = s3_objects.chunks(VERSION, 1000, 1_400_000, sleep=waits.append)
     assert b"".join(part) == BODY[1000:1_400_000]
 
 
@@ -101,7 +101,7 @@ def test_it_is_given_up_when_nothing_comes_any_more(stand: Stand) -> None:
     stand.cuts = [0, 300_000, *[0] * 100]
     waits: list[float] = []
     with pytest.raises(ServiceUnavailable, match=r"s3://bucket/key: the connection broke 6 times"):
-        b"".join(objects.chunks(VERSION, sleep=waits.append))
+        b"".join(s3_objects.chunks(VERSION, sleep=waits.append))
     assert len(stand.ranges) == RESUMES + 2
     longest = [0.2, 0.2, 0.4, 0.8, 1.6, 3.2]
     assert len(waits) == len(longest)
@@ -110,22 +110,22 @@ def test_it_is_given_up_when_nothing_comes_any_more(stand: Stand) -> None:
 
 
 def test_a_wait_before_a_resume_is_bounded_and_readers_do_not_come_at_once() -> None:
-    assert objects.wait_before(1, lambda: 0.0) == 0.1
-    assert objects.wait_before(3, lambda: 0.5) == pytest.approx(0.6)
-    assert objects.wait_before(50, lambda: 1.0) == objects.LONGEST_WAIT_SECONDS == 5
+    assert s3_objects.wait_before(1, lambda: 0.0) == 0.1
+    assert s3_objects.wait_before(3, lambda: 0.5) == pytest.approx(0.6)
+    assert s3_objects.wait_before(50, lambda: 1.0) == s3_objects.LONGEST_WAIT_SECONDS == 5
 
 
 @pytest.mark.parametrize("code", ["ServiceUnavailable", "SlowDown"])
 def test_a_service_that_stumbles_between_is_asked_again(stand: Stand, code: str) -> None:
     stand.cuts, stand.refusals, stand.code = [300_000], 3, code
     waits: list[float] = []
-    assert b"".join(objects.chunks(VERSION, sleep=waits.append)) == BODY
+    assert b"".join(s3_objects.chunks(VERSION, sleep=waits.append)) == BODY
     assert waits != []
 
 
 def test_an_object_replaced_while_being_read_is_not_read_on(stand: Stand) -> None:
     stand.cuts = [600_000]
-    reading = objects.chunks(VERSION)
+    reading = s3_objects.chunks(VERSION)
     next(reading)
     stand.etag = '"two"'
     with pytest.raises(ObjectChanged, match="was replaced or deleted"):

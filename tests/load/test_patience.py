@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from lambdas.adapters import postgres
-from lambdas.adapters.evidence import Evidence
-from lambdas.domain import documents
-from lambdas.loading.documents import LoadFolder
+from lambdas.adapters.evidence_bucket import Evidence
+from lambdas.common import document_names
+from lambdas.load.documents import LoadFolder
 from local.calls import Fault
 from local.cloud import BUCKET
 from tests.load.conftest import PART_MIB, TINY, Loads
@@ -169,6 +169,6 @@ def test_a_try_that_was_given_up_does_not_write_over_what_the_next_one_said(load
     ):
         folder.write_fault(1, said, lost=lost)
         assert (folder.loaded(1) or {})["fault"] == kept
-    folder.evidence.write(documents.loaded(2), {"fault": "", "rejected": 0})
+    folder.evidence.write(document_names.loaded(2), {"fault": "", "rejected": 0})
     folder.write_fault(2, "late", lost=True)
     assert folder.loaded(2) == {"fault": "", "rejected": 0}

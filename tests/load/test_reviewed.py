@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambdas.domain.load_request import faults
+from lambdas.load.load_request import faults
 from tests.load.conftest import Loads, document
 
 

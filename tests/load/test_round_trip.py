@@ -15,17 +15,17 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 
-from lambdas.adapters import objects
 from lambdas.adapters.postgres import Session
-from lambdas.domain.csv_format import CsvFormat
-from lambdas.domain.load import Part, Rejects, Rules, Target, Way, cut
-from lambdas.loading.copying import copy_in
-from lambdas.loading.feed import feed
-from lambdas.loading.inflate import PLAIN
-from lambdas.loading.lines import Lines, row_of_line
-from lambdas.loading.moving import Filled, move
-from lambdas.loading.parts import Reach, load_part, reach
-from lambdas.loading.rows import guarded, last_row_start, row_start, survey
+from lambdas.load.csv_format import CsvFormat
+from lambdas.load.load import Part, Rejects, Rules, Target, Way, cut
+from lambdas.load.reading import s3_objects
+from lambdas.load.reading.feed import feed
+from lambdas.load.reading.inflate import PLAIN
+from lambdas.load.reading.lines import Lines, row_of_line
+from lambdas.load.reading.rows import guarded, last_row_start, row_start, survey
+from lambdas.load.writing.copying import copy_in
+from lambdas.load.writing.moving import Filled, move
+from lambdas.load.writing.parts import Reach, load_part, reach
 from local.loads import CSV_BUCKET
 from tests.load.conftest import DATABASE, Loads
 
@@ -147,7 +147,7 @@ def test_each_way_brings_every_row_once_though_every_part_is_tried_twice(
     rows = [row for row in rows if NULL not in row]
     body = written([("a", "b"), *rows])
     loads.put(body)
-    etag = objects.find(CSV_BUCKET, "data.csv").etag
+    etag = s3_objects.find(CSV_BUCKET, "data.csv").etag
     definition = (("a", "text"), ("b", "text")) if way is Way.HIDDEN else ()
     target = Target("public", "pairs", ("a", "b"), ("a", "b"), (), definition, way)
     parts, load_id = reached(body, edges, etag=etag), str(uuid.uuid4())

@@ -10,14 +10,14 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain.csv_format import CsvFormat
 from lambdas.errors import BadData
-from lambdas.loading import header, infer
-from lambdas.loading.inflate import compression_of, inflated
-from lambdas.loading.mark import refuse_marks
-from lambdas.loading.readahead import read_ahead
-from lambdas.loading.reading import header_line
-from lambdas.loading.transcode import as_utf8
+from lambdas.load.csv_format import CsvFormat
+from lambdas.load.reading import header, infer
+from lambdas.load.reading.end_of_data import refuse_marks
+from lambdas.load.reading.inflate import compression_of, inflated
+from lambdas.load.reading.readahead import read_ahead
+from lambdas.load.reading.sample import header_line
+from lambdas.load.reading.transcode import as_utf8
 
 SIZES = st.integers(1, 40)
 PACKERS: dict[str, Callable[[bytes], bytes]] = {

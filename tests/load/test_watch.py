@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain.csv_format import CsvFormat
 from lambdas.errors import BadData
-from lambdas.loading import infer
-from lambdas.loading.fields import Fields
-from lambdas.loading.watch import LONGEST_KEPT, Watch, Widened
+from lambdas.load.csv_format import CsvFormat
+from lambdas.load.reading import infer
+from lambdas.load.reading.fields import Fields
+from lambdas.load.reading.watch import LONGEST_KEPT, Watch, Widened
 from tests.load.conftest import DATABASE, Loads
 
 FORMS = [CsvFormat(), CsvFormat(delimiter=";", quote="'"), CsvFormat(escape="\\"), CsvFormat(" ")]

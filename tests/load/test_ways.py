@@ -12,9 +12,9 @@ import pytest
 
 from lambdas.adapters import postgres
 from lambdas.adapters.postgres import Session
-from lambdas.domain.load import STREAM_BYTES, Part, Target, Way, hidden_name, part_bytes_of
-from lambdas.loading import hidden, partly
-from lambdas.loading.staging import Staged
+from lambdas.load.load import STREAM_BYTES, Part, Target, Way, hidden_name, part_bytes_of
+from lambdas.load.writing import new_table, partial_load
+from lambdas.load.writing.staging import Staged
 from local.cloud import SOURCE
 from local.rds import MASTER
 from tests.load.conftest import DATABASE, PART_MIB, TINY, Loads, document
@@ -207,8 +207,8 @@ def test_parts_that_begin_together_make_one_table(loads: Loads) -> None:
     target = Target("public", "t", ("id",), ("id",), (), (("id", "bigint"),), Way.HIDDEN)
     with session(loads) as first, session(loads) as second, ThreadPoolExecutor(1) as pool:
         with first.transaction(doing=""):
-            hidden.make(first, "load", target)
-            making = pool.submit(hidden.make, second, "load", target)
+            new_table.make(first, "load", target)
+            making = pool.submit(new_table.make, second, "load", target)
             time.sleep(0.2)
             assert not making.done()
         making.result()
@@ -330,5 +330,5 @@ def test_parts_that_follow_on_each_other_are_told_as_one() -> None:
         4: Staged("x", 1, first=30, end=40, first_line=9),
         5: Staged("x", 0, first=40, end=40, first_line=1),
     }
-    told = [str(stretch) for stretch in partly.joined(parts, notes)]
+    told = [str(stretch) for stretch in partial_load.joined(parts, notes)]
     assert told == ["s3://b/k bytes 0-19 (from line 1)", "s3://b/k bytes 30-39 (from line 9)"]

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lambdas.domain.drill import Drill, Execution, decide
-from lambdas.domain.request import parse
+from lambdas.common.execution import Execution
+from lambdas.drill.admission.request import parse
+from lambdas.drill.drill import Drill, decide
 from lambdas.settings import Settings, from_environment
 
 ENVIRONMENT = {

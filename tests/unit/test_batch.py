@@ -3,10 +3,10 @@
 from contextlib import AbstractContextManager
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
-from lambdas.checks.shape import Bench, Seen, Survey, SurveyedDatabase
-from lambdas.domain.request import BASELINE_NONE
-from lambdas.domain.units import Status, Unit
-from lambdas.verification.batch import measure_batch, plan_units
+from lambdas.drill.admission.request import BASELINE_NONE
+from lambdas.drill.checks.shape import Bench, Seen, Survey, SurveyedDatabase
+from lambdas.drill.units import Status, Unit
+from lambdas.drill.verification.batch import measure_batch, plan_units
 
 
 def _no_session(_: str) -> AbstractContextManager[Session]:

@@ -9,8 +9,8 @@ import pytest
 from moto import mock_aws
 
 from lambdas.adapters.aws import client
-from lambdas.adapters.evidence import Evidence
-from lambdas.adapters.history import REPORTS_READ, last_passed
+from lambdas.adapters.earlier_drills import REPORTS_READ, last_passed
+from lambdas.adapters.evidence_bucket import Evidence
 
 BUCKET = "evidence"
 DRILL = "drills/shop/2026/11/22/tm-shop-20261122-030000-aaaaaa"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from lambdas.adapters.aws import client
-from lambdas.adapters.evidence import AT_ONCE, Evidence
+from lambdas.adapters.evidence_bucket import AT_ONCE, Evidence
 from lambdas.errors import EvidenceMissing
 
 DELAY_SECONDS = 0.05

@@ -7,10 +7,11 @@ along (``{error}``) is a message of its own and stands in the list too.
 import re
 from collections import Counter
 from collections.abc import Callable
+from pathlib import PurePath
 
 import pytest
 
-from lambdas.domain.verdict import TEXT_LENGTH
+from lambdas.drill.verdict.verdict import TEXT_LENGTH
 from lambdas.remedies import OF_WORDS
 from tests.unit.messages import OUTCOMES, Message, Module, messages, messages_of
 
@@ -25,7 +26,7 @@ REMEDY_PUT_BEHIND = (set(OF_WORDS) - {"NotFound", "AccessDenied", "ServiceUnavai
 }
 """``remedy_of_word``, ``remedy_of`` or ``remedies_told`` does it; not for the words that end a load
 too, whose failure is shown as it is."""
-OF_DRILLS = ("lambdas/adapters/rds.py", "lambdas/adapters/copy.py")
+OF_DRILLS = ("lambdas/adapters/rds.py", "lambdas/adapters/copy_server.py")
 NO_MESSAGE = {"RowsRefused"}
 """Caught within the package that raises it."""
 
@@ -60,10 +61,10 @@ FIELD_LENGTH = 24
 
 ONE_OBJECT = "there is one of it, and whose it is stands above: "
 NAMELESS = {
-    "lambdas/domain/phases.py": ONE_OBJECT + "a drill has one copy",
-    "lambdas/domain/verdict.py": ONE_OBJECT + "of the whole drill",
-    "lambdas/loading/documents.py": ONE_OBJECT + "of the whole load",
-    "lambdas/loading/header.py": "plan.py puts the object before it",
+    "lambdas/drill/waiting/phases.py": ONE_OBJECT + "a drill has one copy",
+    "lambdas/drill/verdict/verdict.py": ONE_OBJECT + "of the whole drill",
+    "lambdas/load/documents.py": ONE_OBJECT + "of the whole load",
+    "lambdas/load/reading/header.py": "plan.py puts the object before it",
     "ops/preflight/secrets.py": "the subject stands before it",
     "stacks/schedule.py": "settings.py puts the key before it, and what is right behind it",
     "local/damage.py": ONE_OBJECT + "a local drill has one source",
@@ -152,13 +153,15 @@ def test_each_exception_is_still_one(
 
 def test_the_messages_of_each_part_are_found() -> None:
     """A collector that has gone blind would find nothing wrong."""
-    found = Counter(message.file.rpartition("/")[0] for message in sentences())
+    found = Counter(
+        str(folder) for message in sentences() for folder in PurePath(message.file).parents
+    )
     least = {
         "lambdas/adapters": 15,
-        "lambdas/checks": 80,
-        "lambdas/checks/indexes": 15,
-        "lambdas/domain": 50,
-        "lambdas/loading": 40,
+        "lambdas/drill/checks": 80,
+        "lambdas/drill/checks/indexes": 15,
+        "lambdas/drill": 120,
+        "lambdas/load": 50,
         "ops/preflight": 60,
         "stacks": 35,
         "local": 20,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.checks import CHECKS
-from lambdas.domain import load_request
-from lambdas.domain.request import structural_faults
+from lambdas.drill.admission.request import structural_faults
+from lambdas.drill.checks.registry import CHECKS
+from lambdas.load import load_request
 from lambdas.version import VERSION
 from ops import tables
 
@@ -152,13 +152,35 @@ def imports_of(file: Path) -> set[str]:
     return found
 
 
+PURE = (
+    "common",
+    "drill/admission",
+    "drill/evidence",
+    "drill/recovery_point",
+    "drill/verdict",
+    "drill/waiting",
+)
+"""Decisions: they talk to nobody."""
+
+
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
         ("lambdas", ("local", "stacks", "tests", "moto")),
-        ("lambdas/domain", ("boto3", "botocore", "psycopg2", "lambdas.adapters", "lambdas.checks")),
-        ("lambdas/checks", ("boto3", "lambdas.handlers", "lambdas.verification")),
-        ("lambdas/adapters", ("lambdas.checks", "lambdas.handlers", "lambdas.verification")),
+    ]
+    + [
+        (
+            f"lambdas/{room}",
+            ("boto3", "botocore", "psycopg2", "lambdas.adapters", "lambdas.drill.checks"),
+        )
+        for room in PURE
+    ]
+    + [
+        ("lambdas/common", ("lambdas.drill", "lambdas.load", "lambdas.sweep")),
+        ("lambdas/drill", ("lambdas.load",)),
+        ("lambdas/load", ("lambdas.sweep", "lambdas.drill")),
+        ("lambdas/drill/checks", ("boto3", "lambdas.drill.handlers", "lambdas.drill.verification")),
+        ("lambdas/adapters", ("lambdas.drill.checks", "lambdas.drill.handlers")),
     ],
 )
 def test_a_layer_knows_only_those_below_it(folder: str, forbidden: tuple[str, ...]) -> None:

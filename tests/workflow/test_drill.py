@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lambdas.domain import cost
-from lambdas.domain.ownership import RESTORABLE, RESTORABLE_YES
+from lambdas.common.ownership import RESTORABLE, RESTORABLE_YES
+from lambdas.drill.verification import cost
 from local.calls import Fault
 from local.cloud import BUCKET, READER, SECURITY_GROUP, SOURCE, SUBNET_GROUP, Cloud
 from local.postgres import PostgresServer

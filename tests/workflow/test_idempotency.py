@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.adapters.rds import Rds
-from lambdas.domain import ownership
+from lambdas.common import ownership
 from lambdas.errors import TimeMachineError
 from local.cloud import SOURCE, Cloud
 from tests.workflow.conftest import leftovers

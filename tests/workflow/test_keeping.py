@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.ownership import EXPIRES_AT, KEPT, expiry_of, tags_of
+from lambdas.common.ownership import EXPIRES_AT, KEPT, expiry_of, tags_of
 from local.calls import Fault
 from local.cloud import SOURCE, Cloud
 from local.loads import CSV_BUCKET, deploy_loads

@@ -13,10 +13,9 @@ import pytest
 from jsonata import Jsonata
 
 from lambdas import errors
-from lambdas.domain.naming import handler_module
 from local.cloud import INTEGRATIONS as CALLS_OF_AWS
 from local.cloud import STATE_MACHINES
-from stacks.spec import BESIDE
+from stacks.spec import BESIDE, LOAD, WORKFLOW
 
 ROOT = Path(__file__).parents[2]
 MACHINES = ("drill", "load")
@@ -56,6 +55,7 @@ STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 LOAD_STATES: dict[str, dict[str, Any]] = machine("load")["States"]
 INTEGRATIONS = {"NotifyPeople": "${SnsPublish}"}
 """The tasks that call AWS themselves; every other one is a function of its name."""
+MODULES = {spec.name: spec.module for spec in (*WORKFLOW, *LOAD, *BESIDE)}
 OUTSIDE = {spec.module for spec in BESIDE}
 """Handlers of functions that are not states."""
 PIPELINE_LIMIT_SECONDS = 7 * 24 * 3600
@@ -91,12 +91,15 @@ def ways_on(state: dict[str, Any]) -> set[str]:
 def test_each_task_has_a_handler_of_its_name(name: str) -> None:
     for task, state in functions_of(name).items():
         assert state["Resource"] == f"${{{task}}}"
-        assert callable(importlib.import_module(f"lambdas.handlers.{handler_module(task)}").handler)
+        assert callable(importlib.import_module(MODULES[task]).handler)
 
 
 def test_each_handler_is_used() -> None:
-    files = {path.stem for path in (ROOT / "lambdas" / "handlers").glob("[a-z]*.py")}
-    used = {handler_module(task) for name in MACHINES for task in functions_of(name)}
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "lambdas").glob("*/handlers/[a-z]*.py")
+    }
+    used = {MODULES[task] for name in MACHINES for task in functions_of(name)}
     assert files - OUTSIDE == used
 
 
@@ -340,7 +343,7 @@ def test_statelint_finds_nothing(tmp_path: Path, name: str) -> None:
 )
 def test_a_function_that_does_not_talk_to_postgresql_does_not_load_its_driver(state: str) -> None:
     code = (
-        f"import sys; import lambdas.handlers.{handler_module(state)};"
+        f"import sys; import {MODULES[state]};"
         "sys.exit(any(m.startswith(('psycopg2', 'pydantic')) for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.checks.shape import Seen
-from lambdas.domain.drill import Drill, drill_from
-from lambdas.domain.versions import read_as
+from lambdas.common.versions import read_as
+from lambdas.drill.checks.shape import Seen
+from lambdas.drill.drill import Drill, drill_from
 from local.cloud import SOURCE, Cloud
 from tests.workflow.conftest import leftovers
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.load import Load, Part, Target
-from lambdas.loading.rows import Stretch
-from lambdas.loading.staging import Staged
+from lambdas.load.load import Load, Part, Target
+from lambdas.load.reading.rows import Stretch
+from lambdas.load.writing.staging import Staged
 from local.cloud import BUCKET, SOURCE, Cloud
 from local.loads import CSV_BUCKET, deploy_loads
 from local.postgres import ADMIN

@@ -7,8 +7,8 @@ from rich.table import Table
 from campaign.damage import Damage, Expected
 from campaign.report import COUNTS, LETTERS, USERS, Campaign, document, matrix, totals
 from campaign.trial import Outcome
-from lambdas.checks import CHECKS
-from lambdas.domain.verdict import Verdict
+from lambdas.drill.checks.registry import CHECKS
+from lambdas.drill.verdict.verdict import Verdict
 
 FLIPPED = Outcome(
     Damage("flipped", "heap", "a bit is flipped", ("public.users",)),

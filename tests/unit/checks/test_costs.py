@@ -3,11 +3,14 @@
 from dataclasses import asdict
 from typing import Any
 
-from lambdas.checks import constraints, forks, large_objects, sequences, visibility
-from lambdas.checks.forks import StoredFile
-from lambdas.checks.shape import Relation, Seen, Survey, SurveyedDatabase, failed
-from lambdas.domain.request import BASELINE_NONE
-from lambdas.domain.units import RANGE_BYTES, Status, Unit
+from lambdas.drill.admission.request import BASELINE_NONE
+from lambdas.drill.checks.constraints import constraints
+from lambdas.drill.checks.files import forks, visibility
+from lambdas.drill.checks.files.forks import StoredFile
+from lambdas.drill.checks.rows import large_objects
+from lambdas.drill.checks.sequences import sequences
+from lambdas.drill.checks.shape import Relation, Seen, Survey, SurveyedDatabase, failed
+from lambdas.drill.units import RANGE_BYTES, Status, Unit
 from lambdas.errors import QueryFailed
 
 GIB = 2**30

@@ -2,9 +2,9 @@
 
 import pytest
 
-from lambdas.checks.counts import Bound, _Bounded, _within
-from lambdas.checks.standing import Buckets
-from lambdas.domain.units import Claim
+from lambdas.drill.checks.rows.counts import Bound, _Bounded, _within
+from lambdas.drill.checks.rows.stable_rows import Buckets
+from lambdas.drill.units import Claim
 
 
 @pytest.mark.parametrize(("last_start", "each"), [(0, 1), (64, 0), (524288, 0)])

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from lambdas.checks.outcome import Outcome
-from lambdas.domain.units import (
+from lambdas.drill.checks.outcome import Outcome
+from lambdas.drill.units import (
     Claim,
     Measurement,
     Status,

@@ -1,6 +1,6 @@
-from lambdas.domain.attribution import BESIDE, BY_ITSELF, attribute
-from lambdas.domain.units import Claim, Measurement, Status, Unit, Violation
-from lambdas.domain.verdict import Judgement, Verdict, fold, judge
+from lambdas.drill.units import Claim, Measurement, Status, Unit, Violation
+from lambdas.drill.verdict.attribution import BESIDE, BY_ITSELF, attribute
+from lambdas.drill.verdict.verdict import Judgement, Verdict, fold, judge
 
 ORPHAN = Violation("1 row has no parent", "delete it", ("public.child", "public.parent"))
 TWICE = Violation("a key stands twice", "repair it", ("public.child",), damage_only=True)

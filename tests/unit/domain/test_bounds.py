@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain import bounds
-from lambdas.domain.drill import Drill
-from lambdas.domain.ownership import RESTORABLE, ROLE, ROLE_COPY, ROLE_SNAPSHOT, STACK
-from lambdas.domain.request import Request, parse
+from lambdas.common.ownership import RESTORABLE, ROLE, ROLE_COPY, ROLE_SNAPSHOT, STACK
+from lambdas.drill.admission import limits
+from lambdas.drill.admission.request import Request, parse
+from lambdas.drill.drill import Drill
 from lambdas.settings import Settings
 
 LATEST = {"latest": "any"}
@@ -36,7 +36,7 @@ def _snapshot(name: str, tags: Mapping[str, str] | None = None, day: int = 1) ->
 
 def test_an_instance_that_is_no_source_is_refused_with_the_setting(settings: Settings) -> None:
     listed = replace(settings, sources=("billing", "orders-2"))
-    assert bounds.source_faults(_request(), listed) == [
+    assert limits.source_faults(_request(), listed) == [
         "db_instance_id: orders is not among the deployment's sources; "
         "add it to the setting sources"
     ]
@@ -47,7 +47,7 @@ def test_a_listed_instance_and_without_a_list_any_may_be_drilled(
     settings: Settings, sources: tuple[str, ...]
 ) -> None:
     request = _request(db_instance_id="Orders")
-    assert bounds.source_faults(request, replace(settings, sources=sources)) == []
+    assert limits.source_faults(request, replace(settings, sources=sources)) == []
 
 
 @pytest.mark.parametrize("field", ["subnet_group", "parameter_group"])
@@ -58,7 +58,7 @@ def test_a_listed_instance_and_without_a_list_any_may_be_drilled(
 def test_a_group_outside_of_the_quarantines_names_is_refused_unquoted(
     settings: Settings, field: str, name: str
 ) -> None:
-    (fault,) = bounds.quarantine_faults(_request(restore={field: name}), settings)
+    (fault,) = limits.quarantine_faults(_request(restore={field: name}), settings)
     assert fault.startswith(f"restore.{field}: its name must start with tm-quarantine-, since")
     assert name not in fault.replace("tm-quarantine-", "").replace("the deployment's", "")
 
@@ -75,12 +75,12 @@ def test_a_group_outside_of_the_quarantines_names_is_refused_unquoted(
 def test_the_quarantines_groups_and_the_deployments_own_may_be_named(
     settings: Settings, restore: dict[str, Any]
 ) -> None:
-    assert bounds.quarantine_faults(_request(restore=restore), settings) == []
+    assert limits.quarantine_faults(_request(restore=restore), settings) == []
 
 
 def test_one_kind_of_group_does_not_stand_for_the_other(settings: Settings) -> None:
     swapped = {"subnet_group": "quarantine-16", "parameter_group": "isolated"}
-    assert len(bounds.quarantine_faults(_request(restore=swapped), settings)) == 2
+    assert len(limits.quarantine_faults(_request(restore=swapped), settings)) == 2
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_one_kind_of_group_does_not_stand_for_the_other(settings: Settings) -> N
 def test_ours_a_daily_backup_and_a_lent_snapshot_may_be_restored(
     settings: Settings, name: str, tags: dict[str, str]
 ) -> None:
-    assert bounds.may_restore(_snapshot(name, tags), "orders", settings)
+    assert limits.may_restore(_snapshot(name, tags), "orders", settings)
 
 
 @pytest.mark.parametrize(
@@ -113,12 +113,12 @@ def test_ours_a_daily_backup_and_a_lent_snapshot_may_be_restored(
 def test_a_strangers_snapshot_may_not_be_restored(
     settings: Settings, name: str, tags: dict[str, str]
 ) -> None:
-    assert not bounds.may_restore(_snapshot(name, tags), "orders", settings)
+    assert not limits.may_restore(_snapshot(name, tags), "orders", settings)
 
 
 def test_what_a_drill_makes_may_be_drilled_again(drill: Drill, settings: Settings) -> None:
     made = _snapshot(drill.snapshot_id, drill.ownership_tags(ROLE_SNAPSHOT))
-    assert bounds.may_restore(made, drill.source, settings)
+    assert limits.may_restore(made, drill.source, settings)
 
 
 @pytest.mark.parametrize("point", [{"snapshot_id": "before-move"}, LATEST, {"latest": "manual"}])
@@ -126,11 +126,11 @@ def test_a_snapshot_that_nobody_lent_is_refused_with_the_tag_that_lends_it(
     settings: Settings, point: dict[str, str]
 ) -> None:
     request = _request(recovery_point=point)
-    (fault,) = bounds.snapshot_faults(request, _snapshot("before-move"), settings)
+    (fault,) = limits.snapshot_faults(request, _snapshot("before-move"), settings)
     assert fault.startswith("recovery_point: ")
     assert "before-move" in fault
     assert fault.endswith(" tag it time-machine:restorable = yes")
-    assert bounds.snapshot_faults(request, _snapshot("before-move", LENT), settings) == []
+    assert limits.snapshot_faults(request, _snapshot("before-move", LENT), settings) == []
 
 
 @pytest.mark.parametrize(("wanted", "day"), [("any", 3), ("manual", 2), ("automated", 3)])
@@ -144,7 +144,7 @@ def test_the_latest_is_chosen_among_those_that_may_be_restored(
         _snapshot(OURS, OUR_TAGS, day=1),
     ]
     request = _request(recovery_point={"latest": wanted})
-    found = bounds.latest_restorable(iter(snapshots), request, settings)
+    found = limits.latest_restorable(iter(snapshots), request, settings)
     assert found is not None
     assert found["SnapshotCreateTime"].day == day
 
@@ -152,13 +152,13 @@ def test_the_latest_is_chosen_among_those_that_may_be_restored(
 def test_with_none_to_restore_the_newest_is_named_as_the_one_to_lend(settings: Settings) -> None:
     snapshots = [_snapshot("older", day=3), _snapshot("newest", day=4), _snapshot(DAILY, day=5)]
     request = _request(recovery_point={"latest": "manual"})
-    found = bounds.latest_restorable(snapshots, request, settings)
+    found = limits.latest_restorable(snapshots, request, settings)
     assert found is snapshots[1]
-    assert bounds.snapshot_faults(request, found, settings) == [
+    assert limits.snapshot_faults(request, found, settings) == [
         "recovery_point: orders has no available manual snapshot that may be restored; "
         "the newest is newest, tag it time-machine:restorable = yes"
     ]
 
 
 def test_there_may_be_no_snapshot_at_all(settings: Settings) -> None:
-    assert bounds.latest_restorable([], _request(recovery_point=LATEST), settings) is None
+    assert limits.latest_restorable([], _request(recovery_point=LATEST), settings) is None

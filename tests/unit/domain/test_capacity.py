@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambdas.domain.capacity import FEWEST, MOST, concurrent_batches
+from lambdas.drill.verification.capacity import FEWEST, MOST, concurrent_batches
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.domain.catalog import (
+from lambdas.drill.checks.catalog.comparison import (
     FIRST_TRANSACTION,
     GATHERED,
     MEMBERSHIP,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lambdas.adapters.rds import RestoreTarget
-from lambdas.domain.copy_storage import storage_faults, storage_of_copy
+from lambdas.drill.admission.copy_storage import storage_faults, storage_of_copy
 
 BACKUPS: dict[str, dict[str, Any]] = {
     "gp2": {"StorageType": "gp2", "AllocatedStorage": 100},

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lambdas.checks import expectations
-from lambdas.domain import cost
-from lambdas.domain.cost import USD_A_GB_SECOND, USD_A_REQUEST, of_batches
-from lambdas.domain.units import Measurement, Status, Unit
+from lambdas.drill.checks import expectations
+from lambdas.drill.units import Measurement, Status, Unit
+from lambdas.drill.verification import cost
+from lambdas.drill.verification.cost import USD_A_GB_SECOND, USD_A_REQUEST, of_batches
 
 
 def test_what_was_not_measured_is_not_counted() -> None:

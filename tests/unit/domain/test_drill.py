@@ -7,18 +7,10 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain import ownership
-from lambdas.domain.drill import (
-    Drill,
-    Execution,
-    decide,
-    drill_from,
-    execution_from,
-    moment,
-    target_faults,
-    to_document,
-)
-from lambdas.domain.request import Request, parse
+from lambdas.common import ownership
+from lambdas.common.execution import Execution, execution_from, moment
+from lambdas.drill.admission.request import Request, parse
+from lambdas.drill.drill import Drill, decide, drill_from, target_faults, to_document
 from lambdas.settings import Settings
 
 INSTANCE = {"EngineVersion": "16.4", "DBInstanceClass": "db.r6g.large"}

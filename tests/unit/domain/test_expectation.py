@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.domain.expectation import Expectation, expectation_from
-from lambdas.domain.expectation import is_met as is_met_by
+from lambdas.drill.admission.expectation import Expectation, expectation_from
+from lambdas.drill.admission.expectation import is_met as is_met_by
 
 numbers = st.integers(-(10**12), 10**12)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.export import VALUE_LENGTH, variables
+from lambdas.drill.evidence.export import VALUE_LENGTH, variables
 from lambdas.errors import RequestRefused
 
 EXECUTION = {

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lambdas import errors
-from lambdas.domain.failure import in_words
+from lambdas.drill.verdict.failure import in_words
 from lambdas.remedies import OF_WORDS, TELL_IT_THEMSELVES, remedy_of_word
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.history import WARNINGS_SHOWN, is_wanted, warnings
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Result
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.history import WARNINGS_SHOWN, is_wanted, warnings
+from lambdas.drill.verdict.verdict import Result
 
 DATABASE = Result("databases", "shop", "", Status.OK, Claim.PROVEN)
 

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.domain import ownership
-from lambdas.domain.inventory import row, rows
-from lambdas.domain.naming import drill_name
-from lambdas.domain.ownership import Owner, ownership_tags
+from lambdas.common import ownership
+from lambdas.common.naming import drill_name
+from lambdas.common.ownership import Owner, ownership_tags
+from lambdas.drill.recovery_point.snapshots import row, rows
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 

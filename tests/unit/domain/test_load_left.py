@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.load import Load
-from lambdas.domain.load_left import EXECUTION_ENDED, leftovers_of
 from lambdas.errors import InvalidRequest
+from lambdas.load.load import Load
+from lambdas.load.load_cleanup import EXECUTION_ENDED, leftovers_of
 
 ARN = "arn:aws:states:eu-central-1:123456789012:execution:tm-load:1"
 FOLDER = "loads/shop-staging/2026/11/22/20261122-094433-9a9b07"

@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.load_target import (
+from lambdas.common.naming import drill_name
+from lambdas.common.ownership import KEPT, Owner, ownership_tags
+from lambdas.common.ownership import ROLE_COPY as COPY
+from lambdas.load.load_target import (
     address_of,
     contradictions,
     copy_faults,
     login_faults,
     target_name,
 )
-from lambdas.domain.naming import drill_name
-from lambdas.domain.ownership import KEPT, Owner, ownership_tags
-from lambdas.domain.ownership import ROLE_COPY as COPY
 from tests.unit.domain.test_retention import ARN, NOW
 
 OWNER = Owner("stack", "tm", f"{ARN}1", "orders")

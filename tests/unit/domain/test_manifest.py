@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.drill import Drill
-from lambdas.domain.manifest import PHASES, build, durations, headline
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Judgement, Result, Verdict
+from lambdas.drill.drill import Drill
+from lambdas.drill.evidence.manifest import PHASES, build, durations, headline
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Judgement, Result, Verdict
 from lambdas.version import VERSION
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)

@@ -7,7 +7,7 @@ from string import ascii_letters, digits
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain.naming import drill_name, evidence_folder, is_drill_name
+from lambdas.common.naming import drill_name, evidence_folder, is_drill_name
 
 NOW = datetime(2026, 11, 22, 9, 44, 33, tzinfo=UTC)
 

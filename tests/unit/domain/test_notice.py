@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.domain import notice
-from lambdas.domain.drill import Drill
-from lambdas.domain.manifest import build
-from lambdas.domain.naming import INSTANCE_NAME_PATTERN
-from lambdas.domain.request import SCHEMA_FILE
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Judgement, Result, Verdict
+from lambdas.common.naming import INSTANCE_NAME_PATTERN
+from lambdas.drill.admission.request import SCHEMA_FILE
+from lambdas.drill.drill import Drill
+from lambdas.drill.evidence import notice
+from lambdas.drill.evidence.manifest import build
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Judgement, Result, Verdict
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 EXECUTION = "arn:aws:states:eu-west-1:123456789012:execution:d:1"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain import ownership
-from lambdas.domain.naming import drill_name
-from lambdas.domain.ownership import (
+from lambdas.common import ownership
+from lambdas.common.naming import drill_name
+from lambdas.common.ownership import (
     Owner,
     require_adoptable,
     require_ours,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.domain.pacing import EVENTS_PER_ROUND, Pace, pace
+from lambdas.drill.waiting.pacing import EVENTS_PER_ROUND, Pace, pace
 
 TWO_DAYS_SECONDS = 48 * 3600.0
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.phases import (
+from lambdas.drill.waiting.phases import (
     FAILED,
     GOAL_RESTORED,
     GOAL_SECURED,

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambdas.domain.phases import Look, Phase
-from lambdas.domain.polling import Answer, answer
+from lambdas.drill.waiting.phases import Look, Phase
+from lambdas.drill.waiting.polling import Answer, answer
 
 ASKED_AT = datetime(2026, 11, 22, 9, 44, 33, tzinfo=UTC)
 GIVEN_UP_AT = ASKED_AT + timedelta(hours=6)

@@ -5,13 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain.retention import (
-    Action,
-    ExecutionState,
-    Rules,
-    decide_copy,
-    decide_snapshots,
-)
+from lambdas.sweep.retention import Action, ExecutionState, Rules, decide_copy, decide_snapshots
 from tests.accounts import INSTANCES, NOW, PREFIX, SNAPSHOTS, STACK, Instance, Snapshot
 
 MANY = settings(max_examples=300, deadline=None)

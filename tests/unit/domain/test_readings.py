@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.domain.readings import (
+from lambdas.drill.checks.rows.read_pieces import (
     CHUNK_BYTES,
     MODULUS,
     READ_SECONDS,

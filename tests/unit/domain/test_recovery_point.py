@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lambdas.domain.inventory import row
-from lambdas.domain.recovery_point import (
+from lambdas.drill.admission.request import latest
+from lambdas.drill.recovery_point.rpo import (
     CHECK,
     PROVEN_UNTIL,
     TIMES,
@@ -16,9 +16,9 @@ from lambdas.domain.recovery_point import (
     recovery_point,
     taken_at,
 )
-from lambdas.domain.request import latest
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Result
+from lambdas.drill.recovery_point.snapshots import row
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Result
 
 _MEASURED = {PROVEN_UNTIL: 1_795_365_721, WINDOW_SECONDS: 600, WINDOW_BYTES: 4096}
 
@@ -81,7 +81,7 @@ def test_one_place_alone_knows_the_times_of_a_snapshot() -> None:
         if "node_modules" not in file.parts
         and any(name in file.read_text(encoding="utf-8") for name in TIMES)
     }
-    assert reading == {"lambdas/domain/recovery_point.py"}
+    assert reading == {"lambdas/drill/recovery_point/rpo.py"}
 
 
 def test_every_list_and_choice_goes_by_that_time() -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.domain import request as requests
-from lambdas.domain.ownership import RESERVED_TAG_PREFIXES, ROLE
-from lambdas.domain.request import RecoveryPoint, Request, parse, structural_faults
+from lambdas.common.ownership import RESERVED_TAG_PREFIXES, ROLE
+from lambdas.drill.admission import request as requests
+from lambdas.drill.admission.request import RecoveryPoint, Request, parse, structural_faults
 
 SCHEMA = json.loads(requests.SCHEMA_FILE.read_text(encoding="utf-8"))
 SECRET = "hunter2 !§ from orders where pw"

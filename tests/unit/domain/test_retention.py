@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain import ownership
-from lambdas.domain.inventory import MANUAL
-from lambdas.domain.naming import drill_name
-from lambdas.domain.ownership import Owner, ownership_tags
-from lambdas.domain.retention import (
+from lambdas.common import ownership
+from lambdas.common.naming import drill_name
+from lambdas.common.ownership import Owner, ownership_tags
+from lambdas.drill.recovery_point.snapshots import MANUAL
+from lambdas.sweep.retention import (
     Action,
     Decision,
     ExecutionState,

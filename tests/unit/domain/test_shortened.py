@@ -2,7 +2,7 @@
 
 import pytest
 
-from lambdas.domain.shortened import shortened
+from lambdas.common.shortened import shortened
 
 
 @pytest.mark.parametrize(

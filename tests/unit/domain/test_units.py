@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambdas.domain import units
-from lambdas.domain.units import (
+from lambdas.drill import units
+from lambdas.drill.units import (
     BATCH_BYTES,
     BATCH_UNITS,
     MAX_BATCHES,

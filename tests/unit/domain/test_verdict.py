@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.domain.units import Claim, Measurement, Status, Unit
-from lambdas.domain.verdict import (
+from lambdas.drill.units import Claim, Measurement, Status, Unit
+from lambdas.drill.verdict.verdict import (
     NO_DATABASE,
     NO_RESULT,
     NO_VERDICT,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.domain.units import Claim, Status
-from lambdas.domain.verdict import Result
-from lambdas.domain.write_counters import Counters, allowed, compare, record, why_unusable
+from lambdas.drill.units import Claim, Status
+from lambdas.drill.verdict.verdict import Result
+from lambdas.drill.verdict.write_counters import Counters, allowed, compare, record, why_unusable
 
 NUMBERS = {("shop", "orders"): "16385"}
 

@@ -12,17 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambdas.domain import ownership
-from lambdas.domain.inventory import MANUAL
-from lambdas.domain.naming import drill_name
-from lambdas.domain.ownership import Owner, ownership_tags, snapshot_expiry
-from lambdas.domain.retention import (
-    Action,
-    ExecutionState,
-    Rules,
-    decide_snapshots,
-    most_snapshots,
-)
+from lambdas.common import ownership
+from lambdas.common.naming import drill_name
+from lambdas.common.ownership import Owner, ownership_tags, snapshot_expiry
+from lambdas.drill.recovery_point.snapshots import MANUAL
+from lambdas.sweep.retention import Action, ExecutionState, Rules, decide_snapshots, most_snapshots
 
 QUOTA = 100
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,0 +1,314 @@
+"""Every block of every file can be read: heap, indexes, TOAST, catalogs, and their maps.
+
+pg_prewarm reads them into the server's buffers, where checksums and page headers are looked at
+(its mode ``read`` looks at neither). A free-space map or a visibility map that can't be read
+changes no answer, since PostgreSQL takes such a page as empty: that is told, and fails nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from psycopg2 import errorcodes, sql
+
+from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.common.versions import read_as
+from lambdas.drill.checks.files.storage import (
+    CATALOGS,
+    ESTIMATE,
+    GROUP_BYTES,
+    NOT_TEMPORARY,
+    SIZE,
+    cost_of,
+    grouped,
+    once,
+    sized,
+    subject_of,
+)
+from lambdas.drill.checks.outcome import Outcome
+from lambdas.drill.checks.shape import Bench, Check, Survey, is_damage
+from lambdas.drill.checks.tool_functions import callable_of, called
+from lambdas.drill.checks.tool_names import PREWARM
+from lambdas.drill.units import Claim, Measurement, Unit, block_ranges
+from lambdas.errors import QueryFailed
+
+NAME = "forks"
+
+ADVICE = "look at the same block on the source; if that one reads well, take another snapshot"
+WITHOUT_TOOL = (
+    "pg_prewarm can't be used here: tables are read when they are counted, B-trees when they are"
+    " checked, and nothing else is"
+)
+NO_CHECKSUMS = "the copy has no data checksums, so that only its page headers tell of damage"
+SEQUENCES = "the sequences"
+
+_NO_SUCH_FORK = errorcodes.INVALID_PARAMETER_VALUE
+_OF_ONE_FORK = frozenset({_NO_SUCH_FORK, errorcodes.INSUFFICIENT_PRIVILEGE})
+
+_SIGNATURE = ("regclass", "text", "text", "bigint", "bigint")
+_MAPS = {"fsm": "free-space map", "vm": "visibility map"}
+
+_FILES = """
+SELECT c.oid::bigint, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+       CASE WHEN c.relkind = 'S' THEN {sequences}
+            ELSE quote_ident(un.nspname) || '.' || quote_ident(u.relname) END,
+       c.relisshared, c.oid < 16384,
+       has_table_privilege(coalesce(x.indrelid, c.oid), 'SELECT'), {forks}, {size}::bigint
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid
+  LEFT JOIN pg_catalog.pg_class o ON o.reltoastrelid = coalesce(x.indrelid, c.oid)
+  JOIN pg_catalog.pg_class u ON u.oid = coalesce(o.oid, x.indrelid, c.oid)
+  JOIN pg_catalog.pg_namespace un ON un.oid = u.relnamespace
+ WHERE c.relkind IN ('r', 'm', 't', 'i', 'S') AND {permanent}
+ ORDER BY 5 DESC, 3, 2
+"""
+_FORKS = """
+ARRAY(SELECT f FROM unnest(ARRAY['main', 'fsm', 'vm', 'init']) AS f
+       WHERE f = 'main' OR pg_catalog.pg_relation_size(c.oid, f) > 0)
+"""
+
+# The row without a name counts those of the catalogs that all databases share.
+_FAILURES = """
+SELECT coalesce(sum(checksum_failures), 0)::bigint, count(checksum_failures) > 0
+  FROM pg_catalog.pg_stat_database
+ WHERE datname = current_database() OR (datid = 0 AND current_database() = {})
+"""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A relation's files; ``forks`` are those that are there, ``readable`` if we may."""
+
+    oid: int
+    title: str
+    subject: str
+    shared: bool
+    catalog: bool
+    readable: bool
+    forks: tuple[str, ...]
+    cost_bytes: int
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A fork of a relation from a block to another, the last one included; None is its end."""
+
+    oid: int
+    title: str
+    fork: str
+    first: int | None = None
+    last: int | None = None
+
+
+def look(session: Session) -> dict[str, Any]:
+    """``{"functions", "files"}`` of a database."""
+    return {
+        "functions": callable_of(session, PREWARM, [("pg_prewarm", _SIGNATURE)]),
+        "files": [asdict(file) for file in _list_files(session)],
+    }
+
+
+def plan(survey: Survey) -> Iterator[Unit]:
+    """A unit for a table with all that is its, and for each range of a large file."""
+    for database in survey.databases:
+        seen = database.seen.get(NAME)
+        if seen is None or not seen.found:
+            continue
+        functions = seen.found["functions"]
+        listed = (StoredFile(**file) for file in seen.found["files"])
+        every = list(once(listed, database.name))
+        files = [file for file in every if file.readable]
+        for group in grouped(files) if functions else ():
+            for number, (reads, cost_bytes) in enumerate(_cut(group, survey.block_bytes)):
+                yield Unit(
+                    id=f"{NAME}/{database.name}/{group[0].oid}/{number}",
+                    check=NAME,
+                    database=database.name,
+                    subject=subject_of(group),
+                    cost_bytes=cost_bytes,
+                    claim=Claim.PROVEN,
+                    detail={"functions": functions, "reads": [asdict(read) for read in reads]},
+                )
+        # The last, so that most of what the others come upon is counted by then.
+        unread = len(every) - len(files)
+        why = f"{unread:,} relations may not be read" if unread else ""
+        why = why if functions else WITHOUT_TOOL
+        maps = [_Read(file.oid, file.title, fork) for file in files for fork in _maps_of(file)]
+        yield Unit(
+            id=f"{NAME}/{database.name}/failures",
+            check=NAME,
+            database=database.name,
+            subject="",
+            claim=Claim.CONSISTENT if why else Claim.PROVEN,
+            why=why,
+            detail={"functions": functions, "maps": [asdict(read) for read in maps]},
+        )
+
+
+def run(unit: Unit, bench: Bench) -> Measurement:
+    """Read all at once; only where that fails, one after the other."""
+    outcome = Outcome()
+    with bench.session(unit.database) as session:
+        if "maps" in unit.detail:
+            _count_failures(session, unit, outcome)
+            return outcome.measurement(unit)
+        reads = [read_as(_Read, read) for read in unit.detail["reads"]]
+        try:
+            outcome.measured["blocks"] = _read(session, unit, reads)
+        except QueryFailed as error:
+            if not (is_damage(error) or error.sqlstate in _OF_ONE_FORK):
+                raise
+            outcome.measured.clear()
+            unread = _one_by_one(session, unit, reads, outcome)
+            if unread == len(reads):
+                outcome.not_asked("none of these files could be read", Claim.NOT_COMPARED)
+    return outcome.measurement(unit)
+
+
+def _list_files(session: Session) -> list[StoredFile]:
+    def query(forks: str, size: str) -> str:
+        return _FILES.format(
+            sequences=f"'{SEQUENCES}'",
+            forks=forks,
+            size=size,
+            permanent=NOT_TEMPORARY.format("c"),
+        )
+
+    doing = f"listing the files of {session.database}"
+    exact = query(_FORKS, SIZE.format("c"))
+    estimating = query("ARRAY['main']", ESTIMATE.format("c"))
+    rows = sized(session, exact, estimating, doing)
+    return [StoredFile(*row) for row in rows]
+
+
+def _maps_of(file: StoredFile) -> list[str]:
+    return [fork for fork in file.forks if fork in _MAPS]
+
+
+def _cut(group: Sequence[StoredFile], block_bytes: int) -> Iterator[tuple[list[_Read], int]]:
+    """The group's reads with their bytes; a large file is alone in its group, cut into ranges.
+
+    Its maps, some 300 KB for each GiB of it, go for nothing.
+    """
+    if len(group) > 1 or group[0].cost_bytes <= GROUP_BYTES:
+        reads = [_Read(file.oid, file.title, fork) for file in group for fork in file.forks]
+        yield reads, cost_of(group)
+        return
+    (file,) = group
+    for first, end in block_ranges(file.cost_bytes, block_bytes):
+        last = None if end is None else end - 1
+        end_bytes = file.cost_bytes if end is None else end * block_bytes
+        yield [_Read(file.oid, file.title, "main", first, last)], end_bytes - first * block_bytes
+    yield [_Read(file.oid, file.title, fork) for fork in file.forks if fork != "main"], 0
+
+
+def _read(session: Session, unit: Unit, reads: Sequence[_Read]) -> int:
+    """Read them in one statement; return the number of blocks."""
+    function = called(unit.detail["functions"], "pg_prewarm", _SIGNATURE)
+    query = sql.SQL(
+        "SELECT coalesce(sum({}(r.oid::regclass, 'buffer', r.fork, r.first, r.last)), 0)::bigint"
+        " FROM unnest({}::oid[], {}::text[], {}::bigint[], {}::bigint[])"
+        " AS r(oid, fork, first, last)"
+    ).format(
+        function,
+        *(
+            sql.Literal([getattr(read, name) for read in reads])
+            for name in ("oid", "fork", "first", "last")
+        ),
+    )
+    (blocks,) = session.row(query, doing=f"reading every block of {_what(unit, reads)}")
+    return int(blocks)
+
+
+def _what(unit: Unit, reads: Sequence[_Read]) -> str:
+    if len(reads) > 1:
+        return unit.subject or CATALOGS
+    return f"{reads[0].title} ({_MAPS.get(reads[0].fork, reads[0].fork)})"
+
+
+def _one_by_one(session: Session, unit: Unit, reads: Sequence[_Read], outcome: Outcome) -> int:
+    """How many were not read, which is told; nor is anything wrong with these."""
+    unread = 0
+    for read in reads:
+        try:
+            _read(session, unit, [read])
+        except QueryFailed as error:
+            if error.sqlstate == errorcodes.INSUFFICIENT_PRIVILEGE:
+                outcome.not_asked(f"{read.title} may not be read")
+                unread += 1
+            elif read.fork in _MAPS:
+                outcome.not_asked(_harmless(read, error))
+                unread += 1
+            elif error.sqlstate == _NO_SUCH_FORK:
+                outcome.wrong(f"{read.title}: its file is missing; {ADVICE}")
+            elif is_damage(error):
+                where = _first_unread(session, unit, read)
+                outcome.wrong(f"{error}, from {where} on; {ADVICE}")
+            else:
+                raise
+    return unread
+
+
+def _harmless(read: _Read, error: QueryFailed) -> str:
+    kind = _MAPS[read.fork]
+    return f"{read.title}: its {kind} can't be read ({error.sqlstate}), which changes no answer"
+
+
+def _first_unread(session: Session, unit: Unit, read: _Read) -> str:
+    """Halve the range until one block is left."""
+    (number,) = session.row(
+        "SELECT pg_catalog.pg_relation_size(%s::oid, %s) / current_setting('block_size')::int",
+        [read.oid, read.fork],
+        doing=f"measuring {read.title}",
+    )
+    low, high = read.first or 0, number - 1 if read.last is None else read.last
+    while low < high:
+        middle = (low + high) // 2
+        try:
+            _read(session, unit, [_Read(read.oid, read.title, read.fork, low, middle)])
+        except QueryFailed as error:
+            if not is_damage(error):
+                return f"one of the blocks {low:,} to {high:,}"
+            high = middle
+        else:
+            low = middle + 1
+    return f"block {low:,}"
+
+
+def _failures(session: Session) -> tuple[int, bool]:
+    query = sql.SQL(_FAILURES).format(sql.Literal(MAINTENANCE_DATABASE))
+    failures, known = session.row(query, doing="reading the count of checksum failures")
+    return int(failures), bool(known)
+
+
+def _count_failures(session: Session, unit: Unit, outcome: Outcome) -> None:
+    """No checksum failed, or it was that of a map, whoever read it."""
+    failures, known = _failures(session)
+    if not known:
+        outcome.not_asked(NO_CHECKSUMS, Claim.NOT_COMPARED)
+        return
+    if not failures:
+        outcome.measured["checksum failures"] = 0
+        return
+    counted = f"{failures:,} checksum failures were counted where 0 were expected"
+    maps = [read_as(_Read, read) for read in unit.detail["maps"]]
+    of_maps = Outcome()
+    if unit.detail["functions"] and _one_by_one(session, unit, maps, of_maps):
+        outcome.not_asked(f"{counted}: those of maps")
+        for note in of_maps.measurement(unit).notes:
+            outcome.not_asked(note)
+    else:
+        outcome.not_measured(
+            f"{counted}; see the server's log for the file and the block, and read the same on the"
+            " source"
+        )
+
+
+CHECK = Check(
+    NAME,
+    "every block of every file can be read, and no data checksum has failed",
+    plan,
+    run,
+    look,
+)

@@ -1,0 +1,323 @@
+"""Exact row counts and contents, read from the heap, bounded by what the source held.
+
+The sandwich: a row version that is visible before and after the snapshot was visible at every
+instant between, and a storage snapshot keeps its ``xmin``. Counted are the *standing* rows: those
+written by transactions that had ended before the first reading (older than its horizon). Such rows
+can only vanish, so the copy must hold at least as many as the second reading saw, and at most as
+many as the first. A storage snapshot keeps their ``ctid`` too, so this holds in each *bucket* of
+neighbouring blocks, which keeps it sharp on a table that is being written. Where the standing rows
+of a bucket are the same in both readings, count and content, they must be the same on the copy. No
+tolerance is needed, and a quiet table is proven exactly. The content is a sum of hashes, made in
+the same pass (see :mod:`lambdas.drill.checks.rows.fingerprint`).
+
+Younger rows may come and go, but none is of a transaction that had not ended when the second
+reading began: on a source that stood still, that is any row that somebody added to the copy.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from lambdas.adapters.postgres import Session
+from lambdas.common.shortened import shortened
+from lambdas.common.versions import read_as
+from lambdas.drill.admission.request import BASELINE_EXACT
+from lambdas.drill.checks.catalog.comparison import meanwhile
+from lambdas.drill.checks.hidden_rows import see_all_rows
+from lambdas.drill.checks.outcome import Outcome
+from lambdas.drill.checks.refusals import explaining
+from lambdas.drill.checks.rows import large_objects
+from lambdas.drill.checks.rows.stable_rows import (
+    BEYOND,
+    ROWS,
+    STANDING,
+    YOUNGER,
+    Buckets,
+    Counted,
+    count_all,
+    count_standing,
+    why_exempt,
+)
+from lambdas.drill.checks.shape import Bench, Check, Relation, Survey, SurveyedDatabase
+from lambdas.drill.units import Claim, Measurement, Unit, block_ranges
+
+NAME = "counts"
+
+FINDINGS_SHOWN = 5
+
+# One whose text names the table, or something else that may write: a statement that calls or builds
+# others, a function of the user's own, a table with triggers or rules. A text in another language
+# than PL/pgSQL may say anything.
+_LOGIN_TRIGGERS = """
+WITH named AS (SELECT e.evtfoid, l.lanname, lower(p.prosrc) AS body
+                 FROM pg_catalog.pg_event_trigger e
+                 JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid
+                 JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+                WHERE e.evtevent = 'login' AND e.evtenabled <> 'D')
+SELECT EXISTS (SELECT FROM named n
+                WHERE n.lanname <> 'plpgsql' OR strpos(n.body, lower(%s)) > 0
+                   OR n.body ~ '\\m(execute|perform|call|select|copy|merge)\\M'
+                   OR EXISTS (SELECT FROM pg_catalog.pg_proc f
+                               WHERE f.oid >= 16384 AND f.oid <> n.evtfoid
+                                 AND strpos(n.body, lower(f.proname)) > 0)
+                   OR EXISTS (SELECT FROM pg_catalog.pg_class c
+                               WHERE c.oid >= 16384 AND (c.relhastriggers OR c.relhasrules)
+                                 AND c.relkind IN ('r', 'p', 'f', 'v')
+                                 AND strpos(n.body, lower(c.relname)) > 0))
+"""
+
+ADVICE = "count the same blocks on the source; if its rows are right, take another snapshot"
+
+COLUMNS_CHANGED = "its columns were changed around the snapshot; its content is not compared"
+
+
+def plan(survey: Survey) -> Iterator[Unit]:
+    """A unit for each relation, or for each block range of a large one."""
+    for database in survey.databases:
+        for relation in _as_read(survey, database):
+            exempt = why_exempt(relation)
+            if exempt:
+                yield _unit(survey, database.name, relation, (0, None), exempt=exempt)
+                continue
+            ranges = list(block_ranges(relation.size_bytes, survey.block_bytes))
+            bounded = _within(_bounded(survey, database, relation), ranges)
+            for blocks in ranges:
+                yield _unit(survey, database.name, relation, blocks, bounded)
+
+
+def _as_read(survey: Survey, database: SurveyedDatabase) -> list[Relation]:
+    """In the order in which the readings lie in the evidence: no document is fetched twice."""
+    reading = survey.before.get("databases", {}).get(database.name, {})
+    places = {oid: place for place, oid in enumerate(reading.get("order", ()))}
+    return sorted(database.relations, key=lambda relation: places.get(str(relation.oid), -1))
+
+
+def run(unit: Unit, bench: Bench) -> Measurement:
+    """Count on the copy, and hold each bucket against the source's two readings."""
+    first, last = unit.detail["blocks"]
+    outcome = Outcome()
+    relation = read_as(Relation, unit.detail["relation"])
+    with bench.session(unit.database) as session, explaining(session, relation):
+        see_all_rows(session, relation)
+        if not unit.bounds:
+            outcome.measured.update(count_all(session, relation, (first, last)))
+            # Rows that were to be compared, and that the source's reader could not read, prove
+            # nothing.
+            if unit.detail["unread"]:
+                outcome.not_measured(unit.why)
+            return outcome.measurement(unit)
+        buckets = read_as(Buckets, unit.detail["buckets"])
+        following, excused = unit.detail["beyond"] or (None, 0)
+        counted = count_standing(
+            session, relation, unit.detail["horizon"], buckets, (first, last), following
+        )
+        _tell_beyond(session, relation.table, counted.sums.get(BEYOND, 0), excused, outcome)
+    bounds = _inside(unit, bench, buckets)
+    outcome.measured.update({n: rows for n, rows in counted.sums.items() if rows or n != BEYOND})
+    if counted.columns != unit.detail["columns"]:
+        bounds = [Bound(bound.low, bound.high) for bound in bounds]
+        # Nothing of its content is compared, so the claim is that of rows without a counterpart.
+        outcome.measured[YOUNGER] = outcome.measured[ROWS]
+        outcome.remark(COLUMNS_CHANGED)
+    differing = list(_differing(counted, bounds, first, buckets))
+    told = [f"{text}; {ADVICE}" for _, text in differing]
+    for text in shortened(told, FINDINGS_SHOWN, "more such stretches"):
+        outcome.wrong(text)
+    if differing and relation.oid == large_objects.PAGES_NUMBER:
+        start, _ = differing[0]
+        with bench.session(unit.database) as session:
+            for text in large_objects.concerned(session, (start, start + buckets.blocks_each)):
+                outcome.wrong(text)
+    return outcome.measurement(unit)
+
+
+def _tell_beyond(session: Session, table: str, rows: int, excused: int, outcome: Outcome) -> None:
+    """What to say of rows that were written after the snapshot; nobody but us works on a copy.
+
+    A trigger of the user's may write down its logins; no other is run by what the drill does there.
+
+    Args:
+        table: its bare name.
+    """
+    if rows <= excused:
+        return
+    told = f"{rows:,} rows are of transactions that had not begun on the source after the snapshot"
+    if session.row(_LOGIN_TRIGGERS, [table], doing="looking for login triggers")[0]:
+        outcome.not_asked(f"{told}: a login trigger may have written them here")
+    else:
+        outcome.wrong(f"{told}; {ADVICE}")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a bucket's standing rows can be; ``content`` is None where they did not stand still."""
+
+    low: int
+    high: int
+    content: int | None = None
+
+
+@dataclass(frozen=True)
+class _Bounded:
+    """What the two readings say of a relation; ``why`` says why no more can be claimed.
+
+    ``each`` bounds the standing rows of each bucket, empty where rows have moved between blocks.
+    ``beyond``: the first transaction that had not ended when the source was read last, and how many
+    rows may seem to be of later ones: frozen versions of another turn of the circle.
+    """
+
+    why: str
+    claim: Claim = Claim.NOT_COMPARED
+    total: tuple[int, int] | None = None
+    buckets: Buckets | None = None
+    each: Sequence[Bound] = ()
+    columns: str = ""
+    horizon: int | None = None
+    beyond: tuple[int, int] | None = None
+    unread: bool = False
+
+
+def _unit(
+    survey: Survey,
+    database: str,
+    relation: Relation,
+    blocks: tuple[int, int | None],
+    bounded: _Bounded | None = None,
+    exempt: str = "",
+) -> Unit:
+    unread = bounded is not None and bounded.unread
+    detail: dict[str, Any] = {
+        "relation": asdict(relation),
+        "blocks": list(blocks),
+        "unread": unread,
+    }
+    bounds = {}
+    if bounded is not None and bounded.total is not None and bounded.buckets is not None:
+        bounds = {STANDING: bounded.total}
+        detail["buckets"] = asdict(bounded.buckets)
+        detail["horizon"] = bounded.horizon
+        detail["columns"] = bounded.columns
+        detail["by_bucket"] = bool(bounded.each)
+        detail["beyond"] = bounded.beyond
+    return Unit(
+        id=f"{NAME}/{database}/{relation.oid}/{blocks[0]}",
+        check=NAME,
+        database=database,
+        subject=relation.name,
+        cost_bytes=0 if exempt else _cost(relation, survey, *blocks),
+        bounds=bounds,
+        claim=bounded.claim if bounded else Claim.NOT_COMPARED,
+        why=bounded.why if bounded else exempt,
+        exempt=bool(exempt),
+        detail=detail,
+    )
+
+
+def _bounded(survey: Survey, database: SurveyedDatabase, relation: Relation) -> _Bounded:
+    if survey.baseline != BASELINE_EXACT:
+        return _Bounded(f"the baseline ({survey.baseline}) holds no rows")
+    if survey.after["gap"]:
+        return _Bounded(str(survey.after["gap"]), unread=True)
+    key = str(relation.oid)
+    for moment, reading in (("before", survey.before), ("after", survey.after)):
+        found: Mapping[str, Any] = reading["databases"].get(database.name, {})
+        if key not in found.get("rows", {}):
+            reason = found.get("unread", {}).get(key) or found.get("closed")
+            told = reason or found.get("absent", {}).get(key) or "not on the source"
+            why = f"{told} ({moment} the snapshot)"
+            return _Bounded(why, unread=bool(reason))
+    if not survey.read_twice(database):
+        return _Bounded("the database was made anew on the source meanwhile")
+    before = survey.before["databases"][database.name]["rows"][key]
+    after = survey.after["databases"][database.name]["rows"][key]
+    compared = _compared(before, after, survey.before["horizon"])
+    following = meanwhile(survey.before, survey.after).next
+    return compared if following is None else replace(compared, beyond=(following, before[YOUNGER]))
+
+
+def _within(bounded: _Bounded, ranges: Sequence[tuple[int, int | None]]) -> _Bounded:
+    """Without bounds by bucket where the copy's ranges reach beyond the source's buckets.
+
+    The last bucket is open. Where the source's size was an estimate (a lock was held) it may span
+    several ranges of the copy, and none of them could be held against it.
+    """
+    buckets = bounded.buckets
+    if buckets is None or ranges[-1][0] < buckets.blocks_each * buckets.number:
+        return bounded
+    why = "the table grew beyond what the first reading expected; its rows are compared as a whole"
+    return replace(bounded, why=why, claim=Claim.CONSISTENT, each=())
+
+
+def _compared(before: Mapping[str, Any], after: Mapping[str, Any], horizon: int) -> _Bounded:
+    high, low = before["standing"], after["standing"]
+    total, buckets = (sum(low), sum(high)), read_as(Buckets, before["buckets"])
+    if before["file"] != after["file"] or not before["file"]:
+        why = "the table was rewritten on the source meanwhile; its rows are compared as a whole"
+        return _Bounded(why, Claim.CONSISTENT, total, buckets, (), before["columns"], horizon)
+    each = _bounds(before, after)
+    still = sum(bound.content is not None for bound in each)
+    if still == len(each):
+        why = "rows written around the snapshot are not compared"
+        return _Bounded(why, Claim.PROVEN, total, buckets, each, before["columns"], horizon)
+    why = (
+        f"{total[1] - total[0]:,} standing rows were changed or deleted on the source meanwhile; "
+        f"{still:,} of {len(each):,} buckets stood still"
+    )
+    return _Bounded(why, Claim.CONSISTENT, total, buckets, each, before["columns"], horizon)
+
+
+def _bounds(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Bound]:
+    """By bucket; content bounds only what both readings hashed alike, column by column."""
+    comparable = before["columns"] == after["columns"]
+    return [
+        Bound(low, high, content if comparable and low == high and content == still else None)
+        for low, high, content, still in zip(
+            after["standing"], before["standing"], before["hashes"], after["hashes"], strict=True
+        )
+    ]
+
+
+def _inside(unit: Unit, bench: Bench, buckets: Buckets) -> list[Bound]:
+    """The bounds of the unit's own buckets; a plan that held those of all would be too large."""
+    if not unit.detail["by_bucket"]:
+        return []
+    key = str(unit.detail["relation"]["oid"])
+    before, after = (
+        reading["databases"][unit.database]["rows"][key] for reading in (bench.before, bench.after)
+    )
+    return _bounds(before, after)[buckets.inside(*unit.detail["blocks"])]
+
+
+def _differing(
+    counted: Counted, bounds: Sequence[Bound], first: int, buckets: Buckets
+) -> Iterator[tuple[int, str]]:
+    """The first block of each bucket that is not as on the source, and how it differs."""
+    for number, (value, content, bound) in enumerate(
+        zip(counted.standing, counted.hashes, bounds, strict=False)
+    ):
+        start = first + number * buckets.blocks_each
+        where = f"in blocks {start:,} to {start + buckets.blocks_each - 1:,}"
+        if not bound.low <= value <= bound.high:
+            exact = bound.low == bound.high
+            wanted = f"{bound.low:,}" if exact else f"{bound.low:,} to {bound.high:,}"
+            yield start, f"{value:,} standing rows {where} where the source held {wanted}"
+        elif bound.content not in (None, content):
+            told = f"{value:,} standing rows {where} have another content than on the source"
+            yield start, told
+
+
+def _cost(relation: Relation, survey: Survey, first: int, last: int | None) -> int:
+    start = first * survey.block_bytes
+    end = relation.size_bytes if last is None else last * survey.block_bytes
+    return max(0, end - start)
+
+
+CHECK = Check(
+    NAME,
+    "every row and value of every table and materialised view, read from the heap. With"
+    " baseline `exact` each range of blocks must hold as many rows as the source held, with"
+    " the same content where it did not change: `proven` if all of it did, `consistent` where"
+    " it was being written",
+    plan,
+    run,
+)

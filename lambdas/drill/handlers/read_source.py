@@ -1,0 +1,13 @@
+"""ReadSource: read one batch of the source before the snapshot."""
+
+from typing import Any
+
+from lambdas.common import document_names
+from lambdas.drill.verification.source_batch import read_once
+from lambdas.observability import Event, logged
+
+
+@logged("ReadSource")
+def handler(event: Event, context: Any) -> Any:
+    """``{"batch", "units"}``; a retry of a finished batch keeps the first reading."""
+    return read_once(event, context, document_names.read_before)

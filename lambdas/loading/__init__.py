@@ -1,1 +1,0 @@
-"""Streaming CSV from S3 into PostgreSQL: constant memory, resumable, atomic."""
