@@ -107,11 +107,11 @@ class Arena:
             child.stdin.flush()
             child.stdout.readline()
             began, idle = time.perf_counter(), psutil.cpu_times().idle
-            told = child.communicate("go\n")[0]
+            message = child.communicate("go\n")[0]
             idle_cores = (psutil.cpu_times().idle - idle) / (time.perf_counter() - began)
         if child.returncode != 0:
             raise RuntimeError(f"{contender.title} ended with {child.returncode}")
-        return Measured(**json.loads(told)), idle_cores
+        return Measured(**json.loads(message)), idle_cores
 
 
 @contextmanager

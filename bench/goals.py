@@ -39,19 +39,19 @@ def goals(standings: Mapping[str, Standing], growth: Sequence[Growth]) -> list[G
 
 def _at_most(what: str, mine: Standing, other: Standing, limit: float) -> Goal:
     times = mine.times(other)
-    told = f"{times:.2f}; best ÷ best {mine.best_times(other):.2f}"
-    return Goal(f"{what}: at most {limit}", told, times <= limit)
+    message = f"{times:.2f}; best ÷ best {mine.best_times(other):.2f}"
+    return Goal(f"{what}: at most {limit}", message, times <= limit)
 
 
 def _faster(what: str, ways: Sequence[Standing], psql: Standing) -> Goal:
     streams = min(ways, key=lambda standing: standing.times(psql))
     speed = 1 / streams.times(psql)
-    told = (
+    message = (
         f"{speed:.2f}; best ÷ best {1 / streams.best_times(psql):.2f};"
         f" {psql.idle_cores:.1f} cores idle beside psql"
     )
     aim = f"2 or 4 streams, {what}, as a multiple of psql's speed: {STREAMS_FASTER}"
-    return Goal(aim, told, speed >= STREAMS_FASTER)
+    return Goal(aim, message, speed >= STREAMS_FASTER)
 
 
 def _memory(growth: Sequence[Growth]) -> list[Goal]:
@@ -61,8 +61,8 @@ def _memory(growth: Sequence[Growth]) -> list[Goal]:
     flat = f"and flat, within {FLAT_MIB} MiB"
     if len(peaks) < len(growth):
         return [Goal(aim, "no room on the disk", None), Goal(flat, "no room on the disk", None)]
-    told, spread = ", ".join(f"{peak:.1f} MiB" for peak in peaks), max(peaks) - min(peaks)
+    message, spread = ", ".join(f"{peak:.1f} MiB" for peak in peaks), max(peaks) - min(peaks)
     return [
-        Goal(aim, told, max(peaks) <= PEAK_MIB),
+        Goal(aim, message, max(peaks) <= PEAK_MIB),
         Goal(flat, f"{spread:.1f} MiB apart", spread <= FLAT_MIB),
     ]

@@ -79,9 +79,9 @@ def psql(job: Job) -> Callable[[], Outcome]:
     def work() -> Outcome:
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
             watch = _Watch(process.pid)
-            told = process.communicate()[0].decode()
+            message = process.communicate()[0].decode()
             watch.join()
-        return Outcome(int(told.split()[1]), watch.peak_bytes, watch.cpu_seconds)
+        return Outcome(int(message.split()[1]), watch.peak_bytes, watch.cpu_seconds)
 
     return work
 

@@ -56,8 +56,8 @@ def _damage(
     for binaries in servers:
         damages = chosen(options.only, binaries)[:: options.sample]
         if not damages:
-            told = f"no damage fits {options.only!r} on PostgreSQL {binaries.major}"
-            console.print(f"{told}; --list lists them")
+            message = f"no damage fits {options.only!r} on PostgreSQL {binaries.major}"
+            console.print(f"{message}; --list lists them")
             continue
         for checksums in CHECKSUMS[options.checksums]:
             made = _campaign(console, binaries, folder, options, damages, checksums=checksums)
@@ -67,7 +67,7 @@ def _damage(
         return NOTHING_FITS
     for campaign in campaigns:
         for outcome in campaign.broken:
-            console.print(f"[red]{campaign.title}[/red] {escape(report.told(outcome))}")
+            console.print(f"[red]{campaign.title}[/red] {escape(report.message(outcome))}")
     console.print(report.totals(campaigns))
     console.print(f"seed {options.seed}; all of it is in {_written(campaigns)}")
     return int(any(campaign.broken for campaign in campaigns))
@@ -90,7 +90,7 @@ def _campaign(
     ):
 
         def tell(outcome: Outcome) -> None:
-            step([report.told(outcome)] if outcome.broken else [])
+            step([report.message(outcome)] if outcome.broken else [])
 
         outcomes = carried_out(specimen, damages, options.jobs, options.seed, tell)
         return Campaign(specimen.title, options.seed, outcomes)

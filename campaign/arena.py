@@ -22,7 +22,7 @@ from lambdas.adapters.secrets import Credentials
 from lambdas.common import document_names
 from lambdas.drill.admission.request import BASELINE_EXACT, BASELINE_NONE
 from lambdas.drill.checks.rows.read_pieces import SourceUnit
-from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.checks.shape import CheckContext, Survey
 from lambdas.drill.units import measurement_from, to_document, unit_from
 from lambdas.drill.verdict.verdict import Judgement, fold, judge
 from lambdas.drill.verification.baseline import survey_again, survey_source
@@ -189,10 +189,10 @@ class Taken:
         databases, block_bytes = survey_copy(opened(read_only=False))
         survey = Survey(databases, self.kind, self.before, self.after, expectations, block_bytes)
         units = [unit_from(_through_json(to_document(unit))) for unit in plan_units(survey)]
-        bench = Bench(opened(), self.before, self.after)
+        context = CheckContext(opened(), self.before, self.after)
         measured = [
             measurement_from(_through_json(to_document(found)))
-            for found in measure_batch(units, bench, lambda: end - time.monotonic())
+            for found in measure_batch(units, context, lambda: end - time.monotonic())
         ]
         return judge(fold(units, measured))
 

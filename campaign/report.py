@@ -49,9 +49,9 @@ class Campaign:
 
 def matrix(campaign: Campaign) -> Table:
     """Damage by check; a letter stands for each."""
-    told = ", ".join(f"{letter} {name}" for name, letter in LETTERS.items())
+    message = ", ".join(f"{letter} {name}" for name, letter in LETTERS.items())
     table = Table(
-        title=f"{campaign.title}: damage × check\n{told};\n{USERS} SELECT COUNT(*) FROM users,"
+        title=f"{campaign.title}: damage × check\n{message};\n{USERS} SELECT COUNT(*) FROM users,"
         f" {COUNTS} exact counts of all tables; {FOUND} found, {UNMEASURED} not measured",
         title_justify="left",
         box=None,
@@ -91,8 +91,8 @@ def totals(campaigns: Sequence[Campaign]) -> Table:
     table.add_column("")
     for campaign in campaigns:
         table.add_column(campaign.title, justify="right")
-    for name, told in _lines(campaigns):
-        table.add_row(name, *told)
+    for name, message in _lines(campaigns):
+        table.add_row(name, *message)
     return table
 
 
@@ -143,7 +143,7 @@ def _kept(campaign: Campaign, expected: Expected) -> str:
     return f"{sum(outcome.kept for outcome in found)} of {len(found)}"
 
 
-def told(outcome: Outcome) -> str:
+def message(outcome: Outcome) -> str:
     """One line on a promise that was broken."""
     checks = ", ".join(outcome.wrong + outcome.unmeasured)
     reasons = "; ".join(reason[:160] for reason in outcome.reasons[:2])

@@ -36,7 +36,7 @@ def _differs(sessions: Connect, database: str, rows: Mapping[str, int]) -> bool:
     try:
         with sessions(database) as session:
             return any(
-                session.row(f"SELECT count(*) FROM {table}", doing="counting") != (number,)
+                session.row(f"SELECT count(*) FROM {table}", action="counting") != (number,)
                 for table, number in rows.items()
             )
     except (DatabaseUnreachable, QueryFailed):

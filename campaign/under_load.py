@@ -85,8 +85,8 @@ def measure(
         futures = [pool.submit(weathered, binaries, place / str(s), s) for s in seeds]
         for future in as_completed(futures):
             found.append(future.result())
-            told = found[-1].alarms + found[-1].missed
-            step([f"workload {found[-1].seed}: {text}" for text in told])
+            message = found[-1].alarms + found[-1].missed
+            step([f"workload {found[-1].seed}: {text}" for text in message])
     _print(console, found, seeds)
     return not any(each.alarms or each.missed for each in found)
 
@@ -130,15 +130,15 @@ def weathered_on(source: Source, database: str, seed: int, *, crash: bool = Fals
             judgement = copied.judged(copy)
         settled = stack.enter_context(copied.settled())
         target = _target(settled, database, chance)
-        told = {} if target is None else _told_of(settled, target)
+        message = {} if target is None else _told_of(settled, target)
     return Weathered(
         seed,
         crash,
         _claims(judgement, database),
         _told(judgement, Status.WRONG),
         _told(judgement, Status.UNMEASURED),
-        tuple(name for name, found in told.items() if found),
-        tuple(name for name, found in told.items() if not found),
+        tuple(name for name, found in message.items() if found),
+        tuple(name for name, found in message.items() if not found),
     )
 
 

@@ -90,16 +90,16 @@ class QueryFailed(TimeMachineError):
     ``Key (email)=(…)``), so only the code and its published name are kept.
     """
 
-    def __init__(self, sqlstate: str, condition: str, doing: str, remedy: str = "") -> None:
+    def __init__(self, sqlstate: str, condition: str, action: str, remedy: str = "") -> None:
         self.sqlstate = sqlstate
         self.condition = condition
-        self.doing = doing
-        self.told = f"{doing}: PostgreSQL answered {sqlstate} ({condition})"
-        super().__init__(f"{self.told}; {remedy or remedy_of(sqlstate)}")
+        self.action = action
+        self.message = f"{action}: PostgreSQL answered {sqlstate} ({condition})"
+        super().__init__(f"{self.message}; {remedy or remedy_of(sqlstate)}")
 
     def with_remedy(self, remedy: str) -> "QueryFailed":
         """The same with what helps where more is known of the case than its SQLSTATE."""
-        return QueryFailed(self.sqlstate, self.condition, self.doing, remedy)
+        return QueryFailed(self.sqlstate, self.condition, self.action, remedy)
 
 
 class NotExchanged(QueryFailed):
@@ -108,10 +108,10 @@ class NotExchanged(QueryFailed):
     Like every statement that failed, but there is no SQLSTATE: PostgreSQL has refused nothing.
     """
 
-    def __init__(self, kind: str, doing: str, remedy: str) -> None:
-        super().__init__("", "", doing)
+    def __init__(self, kind: str, action: str, remedy: str) -> None:
+        super().__init__("", "", action)
         self.args = (
-            f"{doing}: the driver could not exchange it with PostgreSQL ({kind}); {remedy}",
+            f"{action}: the driver could not exchange it with PostgreSQL ({kind}); {remedy}",
         )
 
 
@@ -123,10 +123,10 @@ class RowRefused(QueryFailed):
         column: its name, empty when it is the whole row.
     """
 
-    def __init__(self, sqlstate: str, condition: str, doing: str, line: int, column: str) -> None:
+    def __init__(self, sqlstate: str, condition: str, action: str, line: int, column: str) -> None:
         self.line = line
         self.column = column
-        super().__init__(sqlstate, condition, doing)
+        super().__init__(sqlstate, condition, action)
 
 
 class BadData(TimeMachineError):

@@ -199,16 +199,16 @@ def _load(cloud: Cloud, file: Path, console: Console) -> None:
             f" leave out what changes the role {ADMIN}, or what every session is bound to"
         ) from error
     shown = shortened(loaded.complaints, COMPLAINTS_SHOWN)
-    told = f"{len(loaded.complaints)} statements of {file.name} were refused: {'; '.join(shown)}"
+    message = f"{len(loaded.complaints)} statements of {file.name} were refused: {'; '.join(shown)}"
     if loaded.empty and loaded.complaints:
-        raise Unusable(f"SQL: nothing could be loaded. {told}")
+        raise Unusable(f"SQL: nothing could be loaded. {message}")
     if loaded.empty:
         raise Unusable(
             f"SQL: {file.name} makes nothing: no table, and no other object. There is nothing to"
             " prove; give a file that does, such as one that pg_dump wrote"
         )
     if loaded.complaints:
-        going = f"{told}. The drill goes on with what was loaded."
+        going = f"{message}. The drill goes on with what was loaded."
         console.print(going, style="yellow", markup=False)
 
 

@@ -125,16 +125,16 @@ def _run(server: PostgresServer, file: Path, database: str, archive: bool) -> li
         errors="replace",
         check=False,
     )
-    told = done.stderr.splitlines()
-    complaints = _of_archive(told) if archive else _of_script(told, file)
+    message = done.stderr.splitlines()
+    complaints = _of_archive(message) if archive else _of_script(message, file)
     # A program may end early and say so in a way of its own.
     return list(complaints) or ["the file: not all of it was read"] * (done.returncode != 0)
 
 
-def _of_script(told: Iterable[str], file: Path) -> Iterator[str]:
+def _of_script(message: Iterable[str], file: Path) -> Iterator[str]:
     # Only what stands where psql puts it: any other line may hold a value.
     begin = re.compile(rf"psql:{re.escape(str(file))}:(?P<line>\d+): ")
-    for text in told:
+    for text in message:
         place = begin.match(text)
         if place is None:
             continue
@@ -144,9 +144,9 @@ def _of_script(told: Iterable[str], file: Path) -> Iterator[str]:
             yield f"line {place['line']}: PostgreSQL answered {code or 'an error'}"
 
 
-def _of_archive(told: Iterable[str]) -> Iterator[str]:
+def _of_archive(message: Iterable[str]) -> Iterator[str]:
     """``pg_restore`` tells neither line nor SQLSTATE."""
-    for text in told:
+    for text in message:
         if text.startswith("pg_restore: error: "):
             yield "the archive: PostgreSQL answered an error"
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.calls import enter_function
-from stacks.spec import BESIDE, LOAD, WORKFLOW
+from stacks.spec import AUXILIARY, LOAD, WORKFLOW
 
 TIMEOUT_SECONDS = 900
-SPECS = {spec.name: spec for spec in (*WORKFLOW, *LOAD, *BESIDE)}
+SPECS = {spec.name: spec for spec in (*WORKFLOW, *LOAD, *AUXILIARY)}
 SETTINGS = "TM_"
 """How the variables begin that a deployment sets."""
 

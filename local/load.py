@@ -112,10 +112,10 @@ def _tell(ending: Ending, console: Console) -> int:
         soft_wrap=True,
     )
     if result["columns_left_out"]:
-        told = ", ".join(result["columns_left_out"])
-        console.print(Text(f"Columns that the data do not bring: {told}."), soft_wrap=True)
-    for told in result["types_widened"]:
-        console.print(Text(f"  - {told}"), soft_wrap=True)
+        message = ", ".join(result["columns_left_out"])
+        console.print(Text(f"Columns that the data do not bring: {message}."), soft_wrap=True)
+    for message in result["types_widened"]:
+        console.print(Text(f"  - {message}"), soft_wrap=True)
     for reason in result["reasons"]:
         console.print(Text(f"  - {reason}"), soft_wrap=True)
     return LOADED
@@ -131,8 +131,8 @@ class _Progress(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage() == "loading":
             size, lines = record.__dict__["bytes"], record.__dict__["lines"]
-            told = f"          part {record.__dict__['part']}: {lines:,} lines, {size:,} bytes"
-            self._console.print(Text(told, style="dim"))
+            message = f"          part {record.__dict__['part']}: {lines:,} lines, {size:,} bytes"
+            self._console.print(Text(message, style="dim"))
 
 
 @contextlib.contextmanager

@@ -168,8 +168,8 @@ def find_binaries(work_folder: Path, wanted: Path | None = None) -> Binaries:
     try:
         return Binaries(lay_over(found.folder, work_folder), user)
     except (OSError, subprocess.CalledProcessError) as error:
-        told = f"the PostgreSQL in {folder} is not whole ({error}): {_REMEDY}"
-        raise PostgresFailed(told) from error
+        message = f"the PostgreSQL in {folder} is not whole ({error}): {_REMEDY}"
+        raise PostgresFailed(message) from error
 
 
 def _refuse_what_lacks(folder: Path) -> None:

@@ -88,8 +88,8 @@ def show_report(console: Console, report: dict[str, Any]) -> None:
     if report["results"]:
         console.print(_results(report["results"]))
     console.print(_durations(report))
-    if told := cost.in_words(report["cost"]):
-        console.print(told, markup=False, soft_wrap=True)
+    if message := cost.in_words(report["cost"]):
+        console.print(message, markup=False, soft_wrap=True)
     colour = _COLOURS[report["verdict"]]
     console.print(Text(report["headline"], style=f"bold {colour}"), soft_wrap=True)
     for reason in report["reasons"]:

@@ -19,7 +19,7 @@ from py_compile import PycInvalidationMode
 from rich.console import Console
 from rich.table import Table
 
-from stacks.spec import BESIDE, LOAD, WORKFLOW, FunctionSpec
+from stacks.spec import AUXILIARY, LOAD, WORKFLOW, FunctionSpec
 
 ROOT = Path(__file__).parents[1]
 PRODUCTION = (
@@ -157,7 +157,7 @@ def _compile(folder: Path) -> None:
 
 
 def _rows(asset: Path, packages: str) -> Iterator[tuple[str, str]]:
-    for spec in (*WORKFLOW, *BESIDE, *LOAD):
+    for spec in (*WORKFLOW, *AUXILIARY, *LOAD):
         yield spec.name, f"{import_milliseconds(spec, asset, packages):.0f}"
 
 

@@ -66,7 +66,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Night:
+class Schedule:
     """A schedule: ``cron`` in ``time_zone``, for each of ``sources`` with the same ``input``."""
 
     sources: tuple[str, ...]
@@ -86,7 +86,7 @@ class _Planned:
     """A night with the key it came from, and its next starts."""
 
     where: str
-    night: Night
+    night: Schedule
     starts: list[datetime]
 
 
@@ -112,7 +112,7 @@ class DeploymentSettings:
 
     prefix: str
     sources: tuple[Source, ...]
-    nightly: tuple[Night, ...]
+    nightly: tuple[Schedule, ...]
     network: Network
     load: LoadSettings
     postgres_majors: tuple[int, ...]
@@ -210,8 +210,8 @@ def _source(entry: Mapping[str, Any]) -> Source:
     return Source(**{**entry, "db_instance_id": entry["db_instance_id"].lower()})
 
 
-def _night(entry: Mapping[str, Any]) -> Night:
-    return Night(
+def _night(entry: Mapping[str, Any]) -> Schedule:
+    return Schedule(
         sources=tuple(name.lower() for name in entry["sources"]),
         cron=entry["cron"],
         time_zone=entry.get("time_zone", "UTC"),
@@ -302,7 +302,7 @@ def _cidr_faults(cidr: str) -> Iterator[str]:
         yield "network.cidr: is not private; it is within 10/8, 172.16/12, 192.168/16 or 100.64/10"
 
 
-def _night_faults(where: str, night: Night, known: Mapping[str, Source]) -> Iterator[str]:
+def _night_faults(where: str, night: Schedule, known: Mapping[str, Source]) -> Iterator[str]:
     for name in night.sources:
         if name not in known:
             yield f"{where}.sources: {name} is not in sources; add it there"
@@ -315,7 +315,7 @@ def _night_faults(where: str, night: Night, known: Mapping[str, Source]) -> Iter
     yield from _input_faults(f"{where}.input", night, known)
 
 
-def _input_faults(where: str, night: Night, known: Mapping[str, Source]) -> Iterator[str]:
+def _input_faults(where: str, night: Schedule, known: Mapping[str, Source]) -> Iterator[str]:
     for name in ("db_instance_id", "purpose"):
         if name in night.input:
             yield f"{where}.{name}: is set by the schedule; leave it out"

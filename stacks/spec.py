@@ -159,4 +159,4 @@ EXPORT_VERDICT = FunctionSpec(
     "ExportVerdict", "Hand a drill's verdict to the later stages of a pipeline"
 )
 
-BESIDE = (SWEEP, EXPORT_VERDICT)
+AUXILIARY = (SWEEP, EXPORT_VERDICT)

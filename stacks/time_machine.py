@@ -18,7 +18,7 @@ from stacks.permissions import LOAD_ROLES, Names, too_long
 from stacks.settings import BadSettings, DeploymentSettings
 from stacks.spec import EXPORT_VERDICT, SWEEP, WORKFLOW
 from stacks.sweeping import Sweeping
-from stacks.workflow import DEFINITION, Machine, Nights, machine_name
+from stacks.workflow import DEFINITION, Machine, NightlySchedules, machine_name
 
 ENVIRONMENT_BYTES = 4096 - 200
 """Lambda takes 4 KB of variables."""
@@ -70,7 +70,7 @@ class TimeMachineStack(Stack):
             names,
         ).machine
         sweep = functions.add(SWEEP, names)
-        Nights(self, "Nights", settings, machine, names, dead_letters)
+        NightlySchedules(self, "Nights", settings, machine, names, dead_letters)
         Sweeping(self, "Sweeping", settings, sweep, machine, names, dead_letters)
         load = self._loading(functions, variables, names, dead_letters)
         alarms = Alarms(

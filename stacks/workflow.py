@@ -12,7 +12,7 @@ from ops.build import ROOT
 from stacks.logs import log_group
 from stacks.permissions import Names
 from stacks.roles import service_role
-from stacks.settings import DeploymentSettings, Night
+from stacks.settings import DeploymentSettings, Schedule
 
 DEFINITION = ROOT / "statemachine" / "drill.asl.json"
 
@@ -72,7 +72,7 @@ class Machine(Construct):
         )
 
 
-class Nights(Construct):
+class NightlySchedules(Construct):
     """A schedule for each source of each entry of ``nightly``.
 
     Attributes:
@@ -97,7 +97,7 @@ class Nights(Construct):
             for source in night.sources:
                 self._schedule(f"Night{number}-{source}", night, source)
 
-    def _schedule(self, name: str, night: Night, source: str) -> None:
+    def _schedule(self, name: str, night: Schedule, source: str) -> None:
         target = targets.StepFunctionsStartExecution(
             self._machine,
             input=aws_scheduler.ScheduleTargetInput.from_object(

@@ -11,7 +11,7 @@ from bench.verification.shop import COPY, SOURCE, TABLES
 from lambdas.adapters.postgres import Session
 from lambdas.drill.checks.rows import stable_rows
 from lambdas.drill.checks.shape import Relation
-from lambdas.drill.verification.session_cache import Lender
+from lambdas.drill.verification.session_cache import SessionCache
 
 BLOCK_BYTES = 8192
 
@@ -26,7 +26,7 @@ def count_all(job: Job) -> None:
     """Count every table, one after the other."""
     with opened(job, SOURCE) as session:
         for relation in _relations(session):
-            session.row(f"SELECT count(*) FROM {relation.name}", doing="counting")
+            session.row(f"SELECT count(*) FROM {relation.name}", action="counting")
 
 
 def fingerprint(job: Job) -> None:
@@ -50,13 +50,13 @@ def _share_out(job: Job, databases: Sequence[str]) -> Found:
     every = []
     for name in databases:
         with opened(job, name) as session:
-            (horizon,) = session.row(_HORIZON, doing="reading the horizon")
+            (horizon,) = session.row(_HORIZON, action="reading the horizon")
             every += [(name, relation) for relation in _relations(session)]
     waiting = deque(sorted(every, key=lambda item: (item[0], -item[1].size_bytes)))
 
     def read_on(_: int) -> Found:
         found: Found = {}
-        with Lender(partial(opened, job)) as lender:
+        with SessionCache(partial(opened, job)) as lender:
             for database, relation in _taken_from(waiting):
                 buckets = stable_rows.buckets_for(relation.size_bytes, BLOCK_BYTES)
                 with lender.lending("counts")(database) as session:

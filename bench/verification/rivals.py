@@ -30,6 +30,6 @@ def _columns(job: Job, table: str) -> list[str]:
             "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = %s::regclass"
             " AND attnum > 0 AND attname <> 'id' ORDER BY attnum",
             [f"public.{table}"],
-            doing="listing the columns",
+            action="listing the columns",
         )
     return [name for (name,) in found]

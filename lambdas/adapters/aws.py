@@ -83,7 +83,7 @@ def client(service: str, attempts: int = QUICK) -> Any:
 
 
 @contextmanager
-def errors_in_our_words(doing: str) -> Iterator[None]:
+def translating_errors(action: str) -> Iterator[None]:
     """Turn botocore's errors into ours, by error code, never by the text of a message.
 
     AWS's message is kept: none of the services that are called here has seen a row of a table or
@@ -95,10 +95,10 @@ def errors_in_our_words(doing: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        told, said = f"{doing}: AWS answered {_code(error)}", _message(error)
-        raise _kind(error)(f"{told}: {said}" if said else told) from None
+        message, said = f"{action}: AWS answered {_code(error)}", _message(error)
+        raise _kind(error)(f"{message}: {said}" if said else message) from None
     except BotoCoreError as error:
-        raise errors.ServiceUnavailable(f"{doing}: {type(error).__name__}") from None
+        raise errors.ServiceUnavailable(f"{action}: {type(error).__name__}") from None
 
 
 def _code(error: ClientError) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from lambdas.adapters.aws import client, errors_in_our_words
+from lambdas.adapters.aws import client, translating_errors
 from lambdas.adapters.evidence_bucket import Evidence
 from lambdas.common.document_names import REPORT
 from lambdas.drill.admission.request import MODE_SNAPSHOT
@@ -48,7 +48,7 @@ def _newest_first(bucket: str, prefix: str, levels: int) -> Iterator[str]:
 
 
 def _folders(bucket: str, prefix: str) -> list[str]:
-    with errors_in_our_words(f"listing s3://{bucket}/{prefix}"):
+    with translating_errors(f"listing s3://{bucket}/{prefix}"):
         pages = client("s3").get_paginator("list_objects_v2")
         found = pages.paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
         return [entry["Prefix"] for page in found for entry in page.get("CommonPrefixes", [])]

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.adapters.aws import client, errors_in_our_words
+from lambdas.adapters.aws import client, translating_errors
 from lambdas.errors import EvidenceMissing, NotFound
 
 AT_ONCE = 10
@@ -43,7 +43,7 @@ class Evidence:
     def write_once(self, name: str, document: Any) -> Any:
         """Write a JSON document unless there is one already; return the one that is there."""
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-        with errors_in_our_words(f"writing {self.location(name)}"):
+        with translating_errors(f"writing {self.location(name)}"):
             try:
                 self._client.put_object(
                     Bucket=self._bucket,
@@ -64,7 +64,7 @@ class Evidence:
 
     def write_bytes(self, name: str, body: bytes, content_type: str) -> str:
         """Write anything; return its key."""
-        with errors_in_our_words(f"writing {self.location(name)}"):
+        with translating_errors(f"writing {self.location(name)}"):
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=self.key(name),
@@ -75,7 +75,7 @@ class Evidence:
 
     def find(self, name: str) -> Any:
         """The document, or None when nobody has written it."""
-        with errors_in_our_words(f"reading {self.location(name)}"):
+        with translating_errors(f"reading {self.location(name)}"):
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=self.key(name))
             except self._client.exceptions.NoSuchKey:

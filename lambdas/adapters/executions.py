@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.adapters.aws import PATIENT, client, errors_in_our_words
+from lambdas.adapters.aws import PATIENT, client, translating_errors
 from lambdas.sweep.retention import ExecutionState
 
 RUNNING = frozenset({"RUNNING", "PENDING_REDRIVE"})
@@ -27,7 +27,7 @@ class Executions:
         return self._known[execution_arn]
 
     def _ask(self, execution_arn: str) -> ExecutionState:
-        with errors_in_our_words(f"describing the execution {execution_arn}"):
+        with translating_errors(f"describing the execution {execution_arn}"):
             try:
                 # The input may hold SQL; it is not asked for.
                 found = self._client.describe_execution(
@@ -44,7 +44,7 @@ def ending(execution_arn: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     Raises:
         NotFound: no such execution, or it ended more than 90 days ago.
     """
-    with errors_in_our_words(f"reading the execution {execution_arn}"):
+    with translating_errors(f"reading the execution {execution_arn}"):
         found = client("stepfunctions").describe_execution(executionArn=execution_arn)
     output = json.loads(found.get("output") or "{}")
     return found, output if isinstance(output, dict) else {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from lambdas.adapters.aws import client, errors_in_our_words
+from lambdas.adapters.aws import client, translating_errors
 
 MESSAGE_LENGTH = 5000
 
@@ -36,12 +36,12 @@ def job_from(event: Mapping[str, Any]) -> Job:
 
 def succeed(job: Job, variables: Mapping[str, str]) -> None:
     """Let the pipeline go on, with output variables for its later stages."""
-    with errors_in_our_words(f"answering the job {job.id}"):
+    with translating_errors(f"answering the job {job.id}"):
         client("codepipeline").put_job_success_result(jobId=job.id, outputVariables=dict(variables))
 
 
 def fail(job: Job, kind: FailureType, message: str) -> None:
     """Stop the pipeline, with a message for its console."""
     details = {"type": kind.value, "message": message[:MESSAGE_LENGTH]}
-    with errors_in_our_words(f"answering the job {job.id}"):
+    with translating_errors(f"answering the job {job.id}"):
         client("codepipeline").put_job_failure_result(jobId=job.id, failureDetails=details)

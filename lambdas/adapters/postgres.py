@@ -135,7 +135,7 @@ class Session:
     def prepare(self) -> None:
         """Settle what the session's queries rely on."""
         self._has_no_path = self._starts_without_path
-        self.run(self._prepare, doing="preparing the session")
+        self.run(self._prepare, action="preparing the session")
 
     def renew(self) -> None:
         """Make it as it was when it was new, for its next user.
@@ -144,12 +144,12 @@ class Session:
             QueryFailed: a transaction is open.
             DatabaseUnreachable: the connection was lost.
         """
-        self.run("DISCARD ALL", doing="discarding what the last user has left")
+        self.run("DISCARD ALL", action="discarding what the last user has left")
         self.statement_seconds = self._granted_seconds
         self.prepare()
 
     def rows(
-        self, query: str | sql.Composable, parameters: Sequence[Any] = (), *, doing: str
+        self, query: str | sql.Composable, parameters: Sequence[Any] = (), *, action: str
     ) -> list[tuple[Any, ...]]:
         """Run one query and return its rows.
 
@@ -161,47 +161,47 @@ class Session:
             DatabaseUnreachable: the connection was lost meanwhile, or cut for the server's silence.
         """
         try:
-            return self._rows(query, parameters, doing)
+            return self._rows(query, parameters, action)
         except QueryFailed as error:
             if not self.lacks_a_path(error) or self._is_in_transaction():
                 raise
             with self._other_paths() as paths:
                 for _ in paths:
                     try:
-                        return self._rows(query, parameters, doing)
+                        return self._rows(query, parameters, action)
                     except QueryFailed as another:
                         if not self.lacks_a_path(another):
                             raise
             raise
 
     def _rows(
-        self, query: str | sql.Composable, parameters: Sequence[Any], doing: str
+        self, query: str | sql.Composable, parameters: Sequence[Any], action: str
     ) -> list[tuple[Any, ...]]:
-        with self._watched(doing), self._connection.cursor() as cursor:
+        with self._watched(action), self._connection.cursor() as cursor:
             cursor.execute(query, parameters or None)
             return list(cursor.fetchall()) if cursor.description else []
 
     @contextmanager
-    def planned(self, query: sql.Composable, *, doing: str) -> Iterator[None]:
+    def planned(self, query: sql.Composable, *, action: str) -> Iterator[None]:
         """Run a query, and keep the path that its names were found under until the end.
 
         For what follows in a transaction, where :meth:`rows` can't try another path.
         """
         try:
-            self._rows(query, (), doing)
+            self._rows(query, (), action)
         except QueryFailed as error:
             if not self.lacks_a_path(error):
                 raise
             with self._other_paths() as paths:
-                if not any(self._is_understood(query, doing) for _ in paths):
+                if not any(self._is_understood(query, action) for _ in paths):
                     raise
                 yield
         else:
             yield
 
-    def _is_understood(self, query: sql.Composable, doing: str) -> bool:
+    def _is_understood(self, query: sql.Composable, action: str) -> bool:
         try:
-            self._rows(query, (), doing)
+            self._rows(query, (), action)
         except QueryFailed as error:
             if not self.lacks_a_path(error):
                 raise
@@ -237,13 +237,13 @@ class Session:
                 yield
 
     def printed(
-        self, query: str | sql.Composable, *, doing: str
+        self, query: str | sql.Composable, *, action: str
     ) -> tuple[list[tuple[str | None, ...]], list[int]]:
         """The first two rows of a query as PostgreSQL prints them, and the types of its columns.
 
         No value is made one of Python's, which has not all that PostgreSQL has.
         """
-        with self._watched(doing), self._connection.cursor() as cursor:
+        with self._watched(action), self._connection.cursor() as cursor:
             extensions.register_type(_AS_PRINTED, cursor)
             cursor.execute(query)
             if cursor.description is None:
@@ -254,29 +254,29 @@ class Session:
     def ask_as_the_user(self) -> None:
         """Give the database's own path and plans back, for a query of the user's."""
         self._has_no_path = False
-        self.run(for_asking(self._connection.server_version), doing="preparing the session")
+        self.run(for_asking(self._connection.server_version), action="preparing the session")
 
     def print_alike(self) -> None:
         """Have values print the same in every session from here on."""
-        self.run(to_print_alike(), doing="preparing the session")
+        self.run(to_print_alike(), action="preparing the session")
 
     def row(
-        self, query: str | sql.Composable, parameters: Sequence[Any] = (), *, doing: str
+        self, query: str | sql.Composable, parameters: Sequence[Any] = (), *, action: str
     ) -> tuple[Any, ...]:
         """The first row of a query that always has one."""
-        return self.rows(query, parameters, doing=doing)[0]
+        return self.rows(query, parameters, action=action)[0]
 
     def looked_up(
-        self, query: str, parameters: Sequence[Any] = (), *, doing: str
+        self, query: str, parameters: Sequence[Any] = (), *, action: str
     ) -> list[tuple[Any, ...]]:
         """The rows of a query of the catalogs for one relation, found by their indexes.
 
         To read a whole catalog for each relation takes a time that grows with the square of their
         number. The settings end with the query; in a longer transaction they are undone.
         """
-        found = self.rows(_BY_INDEX + query, parameters, doing=doing)
+        found = self.rows(_BY_INDEX + query, parameters, action=action)
         if self._is_in_transaction():
-            self.run(_BY_SCAN, doing=doing)
+            self.run(_BY_SCAN, action=action)
         return found
 
     @property
@@ -292,30 +292,30 @@ class Session:
         """A short name of a composed expression; equal expressions have equal ones."""
         return hashlib.sha256(expression.as_string(self._connection).encode()).hexdigest()[:16]
 
-    def run(self, statement: str | sql.Composable, *, doing: str) -> None:
+    def run(self, statement: str | sql.Composable, *, action: str) -> None:
         """Run a statement for its effect on the session."""
-        self.rows(statement, doing=doing)
+        self.rows(statement, action=action)
 
-    def change(self, statement: sql.Composable, *, doing: str) -> int:
+    def change(self, statement: sql.Composable, *, action: str) -> int:
         """Run a statement that changes rows; return how many."""
-        with self._watched(doing), self._connection.cursor() as cursor:
+        with self._watched(action), self._connection.cursor() as cursor:
             cursor.execute(statement)
             return int(cursor.rowcount)
 
     @contextmanager
-    def transaction(self, *, doing: str) -> Iterator[None]:
+    def transaction(self, *, action: str) -> Iterator[None]:
         """All or nothing of what is done within; an error inside rolls back."""
-        self.run("BEGIN", doing=doing)
+        self.run("BEGIN", action=action)
         try:
             yield
         except BaseException:
             # A lost connection has rolled back already, and can't be told to.
             with suppress(DatabaseUnreachable, QueryFailed):
-                self.run("ROLLBACK", doing=doing)
+                self.run("ROLLBACK", action=action)
             raise
-        self.run("COMMIT", doing=doing)
+        self.run("COMMIT", action=action)
 
-    def copy_in(self, statement: sql.Composable, feed: Feed, *, relation: str, doing: str) -> int:
+    def copy_in(self, statement: sql.Composable, feed: Feed, *, relation: str, action: str) -> int:
         """Run a ``COPY … FROM STDIN``; return the number of rows.
 
         Args:
@@ -334,7 +334,7 @@ class Session:
             except psycopg2.Error as error:
                 if feed.error is not None:
                     raise feed.error from None
-                raise _copy_error(error, relation, doing, self._connection) from None
+                raise _copy_error(error, relation, action, self._connection) from None
             return int(cursor.rowcount)
 
     def limit_statements(self, seconds: float) -> None:
@@ -345,13 +345,13 @@ class Session:
             cursor.execute("SELECT set_config('statement_timeout', %s, false)", [str(milliseconds)])
 
     @contextmanager
-    def _watched(self, doing: str) -> Iterator[None]:
+    def _watched(self, action: str) -> Iterator[None]:
         """No statement takes longer than what remains when it begins."""
         if self._remaining is not None and not self._has_failed():
             left = self._remaining()
             if left < self.statement_seconds - TIME_OUT_STEP_SECONDS:
                 self.limit_statements(left)
-        with self._answered(doing):
+        with self._answered(action):
             yield
 
     def _is_in_transaction(self) -> bool:
@@ -364,22 +364,24 @@ class Session:
         return bool(status == extensions.TRANSACTION_STATUS_INERROR)
 
     @contextmanager
-    def _answered(self, doing: str) -> Iterator[None]:
+    def _answered(self, action: str) -> Iterator[None]:
         watch = _Watch(self._connection, self.statement_seconds + SILENCE_SECONDS)
         try:
             with watch:
                 yield
         except psycopg2.Error as error:
             if watch.has_cut:
-                told = f"{doing}: no answer, not even to the time-out, so it was cut; {WAS_SILENT}"
-                raise DatabaseUnreachable(told, lost=True) from None
-            raise _in_our_words(error, doing, self._connection) from None
+                message = (
+                    f"{action}: no answer, not even to the time-out, so it was cut; {WAS_SILENT}"
+                )
+                raise DatabaseUnreachable(message, lost=True) from None
+            raise _in_our_words(error, action, self._connection) from None
         except UnicodeError as error:
             remedy = (
                 "a text of it is not in the encoding that its database has; see the database's"
                 " encoding, and mend the text on the source"
             )
-            raise NotExchanged(type(error).__name__, doing, remedy) from None
+            raise NotExchanged(type(error).__name__, action, remedy) from None
 
 
 class _Watch:
@@ -485,28 +487,28 @@ a login has one where a function raised it; no SQLSTATE of a login comes through
 
 
 def _no_connection(error: psycopg2.Error, database: str, seconds: float) -> DatabaseUnreachable:
-    told = f"no connection to the database {database}"
+    message = f"no connection to the database {database}"
     if seconds >= CONNECT_SECONDS - 1:
         return DatabaseUnreachable(
-            f"{told} within {CONNECT_SECONDS} seconds; {NO_ENTRY}", at_login=True
+            f"{message} within {CONNECT_SECONDS} seconds; {NO_ENTRY}", at_login=True
         )
     if _IN_A_FUNCTION in str(error):
-        return DatabaseUnreachable(f"{told}: {AT_LOGIN}", at_login=True)
-    return DatabaseUnreachable(f"{told}; {NO_ENTRY}")
+        return DatabaseUnreachable(f"{message}: {AT_LOGIN}", at_login=True)
+    return DatabaseUnreachable(f"{message}; {NO_ENTRY}")
 
 
-def _in_our_words(error: psycopg2.Error, doing: str, connection: Any) -> TimeMachineError:
+def _in_our_words(error: psycopg2.Error, action: str, connection: Any) -> TimeMachineError:
     """An error without an SQLSTATE is the driver's own, or the end of the connection."""
     code = error.pgcode
     if code in _ENDED_FOR_WAITING:
-        told = f"the server ended the session for its {_ENDED_FOR_WAITING[code]}"
-        return DatabaseUnreachable(f"{doing}: {told}; see who sets it, and try again")
+        message = f"the server ended the session for its {_ENDED_FOR_WAITING[code]}"
+        return DatabaseUnreachable(f"{action}: {message}; see who sets it, and try again")
     if code is None and not connection.closed:
         remedy = "give a statement that is a query, is not empty, and is no COPY"
-        return NotExchanged(type(error).__name__, doing, remedy)
+        return NotExchanged(type(error).__name__, action, remedy)
     if code is None or code.startswith("08") or code in _LOST_CONNECTION:
-        return DatabaseUnreachable(f"{doing}: the connection was lost; {WAS_LOST}", lost=True)
-    return QueryFailed(code, _condition(code), doing, remedy_of(code, connection.info.user))
+        return DatabaseUnreachable(f"{action}: the connection was lost; {WAS_LOST}", lost=True)
+    return QueryFailed(code, _condition(code), action, remedy_of(code, connection.info.user))
 
 
 _PLACE = r"^COPY {}, line (\d+)(?:, column (.*?))?(?:: \"|: null input|$)"
@@ -520,15 +522,15 @@ a full disk carries a line too, and says nothing of the row in it."""
 
 
 def _copy_error(
-    error: psycopg2.Error, relation: str, doing: str, connection: Any
+    error: psycopg2.Error, relation: str, action: str, connection: Any
 ) -> TimeMachineError:
     code = error.pgcode
     pattern = _PLACE.replace("{}", re.escape(relation))
     place = re.search(pattern, error.diag.context or "", re.MULTILINE | re.DOTALL)
     if code is None or place is None or not code.startswith(_OF_A_ROW):
-        return _in_our_words(error, doing, connection)
+        return _in_our_words(error, action, connection)
     column = place[2] or error.diag.column_name or ""
-    return RowRefused(code, _condition(code), doing, int(place[1]), column)
+    return RowRefused(code, _condition(code), action, int(place[1]), column)
 
 
 def _condition(sqlstate: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.adapters.aws import client, errors_in_our_words
+from lambdas.adapters.aws import client, translating_errors
 from lambdas.common import ownership
 from lambdas.common.ownership import Owner, tags_of
 from lambdas.drill.waiting.phases import DELETING
@@ -46,7 +46,7 @@ class Rds:
 
     def find_instance(self, instance_id: str) -> dict[str, Any] | None:
         """The ``DBInstance``, or None when RDS does not know it."""
-        with errors_in_our_words(f"describing the instance {instance_id}"):
+        with translating_errors(f"describing the instance {instance_id}"):
             try:
                 answer = self._client.describe_db_instances(DBInstanceIdentifier=instance_id)
             except self._client.exceptions.DBInstanceNotFoundFault:
@@ -66,7 +66,7 @@ class Rds:
 
     def find_snapshot(self, snapshot_id: str) -> dict[str, Any] | None:
         """The ``DBSnapshot``, or None when RDS does not know it."""
-        with errors_in_our_words(f"describing the snapshot {snapshot_id}"):
+        with translating_errors(f"describing the snapshot {snapshot_id}"):
             try:
                 answer = self._client.describe_db_snapshots(
                     DBSnapshotIdentifier=snapshot_id, **_type_of(snapshot_id)
@@ -88,7 +88,7 @@ class Rds:
 
     def snapshots_of(self, instance_id: str) -> list[dict[str, Any]]:
         """Every snapshot of an instance, through all pages."""
-        with errors_in_our_words(f"listing the snapshots of {instance_id}"):
+        with translating_errors(f"listing the snapshots of {instance_id}"):
             pages = self._client.get_paginator("describe_db_snapshots").paginate(
                 DBInstanceIdentifier=instance_id
             )
@@ -101,7 +101,7 @@ class Rds:
             NameTaken: the name exists, and this drill did not make it.
         """
         try:
-            with errors_in_our_words(f"creating the snapshot {snapshot_id} of {owner.source}"):
+            with translating_errors(f"creating the snapshot {snapshot_id} of {owner.source}"):
                 answer = self._client.create_db_snapshot(
                     DBInstanceIdentifier=owner.source,
                     DBSnapshotIdentifier=snapshot_id,
@@ -123,7 +123,7 @@ class Rds:
         """
         snapshot = self.snapshot(snapshot_id)
         ownership.require_ours(owner, ownership.ROLE_SNAPSHOT, snapshot_id, tags_of(snapshot))
-        with errors_in_our_words(f"tagging the snapshot {snapshot_id}"):
+        with translating_errors(f"tagging the snapshot {snapshot_id}"):
             self._client.add_tags_to_resource(
                 ResourceName=snapshot["DBSnapshotArn"], Tags=_tag_list(tags)
             )
@@ -143,7 +143,7 @@ class Rds:
         if copy_id.lower() == owner.source.lower():
             raise NameTaken(f"refused to restore over the source {owner.source}")
         try:
-            with errors_in_our_words(f"restoring {snapshot_id} into {copy_id}"):
+            with translating_errors(f"restoring {snapshot_id} into {copy_id}"):
                 answer = self._client.restore_db_instance_from_db_snapshot(
                     DBInstanceIdentifier=copy_id,
                     DBSnapshotIdentifier=snapshot_id,
@@ -179,7 +179,7 @@ class Rds:
         ownership.require_ours(owner, ownership.ROLE_COPY, copy_id, tags_of(instance))
         if instance.get("MasterUserSecret"):
             return
-        with errors_in_our_words(f"giving {copy_id} a master secret of its own"):
+        with translating_errors(f"giving {copy_id} a master secret of its own"):
             self._client.modify_db_instance(
                 DBInstanceIdentifier=copy_id,
                 ManageMasterUserPassword=True,
@@ -198,7 +198,7 @@ class Rds:
         """
         instance = self.instance(copy_id)
         ownership.require_ours(owner, ownership.ROLE_COPY, copy_id, tags_of(instance))
-        with errors_in_our_words(f"keeping the copy {copy_id}"):
+        with translating_errors(f"keeping the copy {copy_id}"):
             self._client.add_tags_to_resource(
                 ResourceName=instance["DBInstanceArn"], Tags=_tag_list(tags)
             )
@@ -221,7 +221,7 @@ class Rds:
             return
         ownership.require_ours(owner, ownership.ROLE_COPY, copy_id, tags_of(instance))
         try:
-            with errors_in_our_words(f"deleting the copy {copy_id}"):
+            with translating_errors(f"deleting the copy {copy_id}"):
                 self._client.delete_db_instance(
                     DBInstanceIdentifier=copy_id,
                     SkipFinalSnapshot=True,

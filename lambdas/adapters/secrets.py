@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from lambdas.adapters.aws import client, errors_in_our_words
+from lambdas.adapters.aws import client, translating_errors
 from lambdas.errors import RequestRefused
 
 
@@ -22,7 +22,7 @@ def read_credentials(secret_arn: str) -> Credentials:
         NotFound, AccessDenied: as Secrets Manager answers.
         RequestRefused: the secret is not a JSON object with both keys.
     """
-    with errors_in_our_words(f"reading the secret {secret_arn}"):
+    with translating_errors(f"reading the secret {secret_arn}"):
         text = client("secretsmanager").get_secret_value(SecretId=secret_arn)["SecretString"]
     try:
         value = json.loads(text)

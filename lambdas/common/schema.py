@@ -22,8 +22,8 @@ def faults(validator: Draft202012Validator, document: Any, whole: str) -> list[s
         whole: what to say of a document that is not an object at all.
     """
     found = sorted(validator.iter_errors(document), key=lambda e: [str(p) for p in e.path])
-    told = (fault for error in found for fault in _in_words(validator, error, whole))
-    return list(dict.fromkeys(told))
+    message = (fault for error in found for fault in _in_words(validator, error, whole))
+    return list(dict.fromkeys(message))
 
 
 def _in_words(validator: Draft202012Validator, error: ValidationError, whole: str) -> list[str]:

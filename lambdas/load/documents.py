@@ -166,8 +166,10 @@ def _target(document: Mapping[str, Any]) -> Target:
     if target.way not in set(Way):
         raise _other_version(f"fills the table {target.table} in a way that this one has not")
     if strange := [name for name, kind in target.definition if kind not in (TEXT, *WRITTEN)]:
-        told = ", ".join(first_of(strange))
-        raise _other_version(f"gave columns of {target.table} types that this one has not: {told}")
+        message = ", ".join(first_of(strange))
+        raise _other_version(
+            f"gave columns of {target.table} types that this one has not: {message}"
+        )
     return replace(target, way=Way(target.way))
 
 

@@ -345,13 +345,13 @@ def outcome_of(loaded: Sequence[Mapping[str, Any] | None]) -> Outcome:
 
 def types_widened(plan: LoadPlan, loaded: Sequence[Mapping[str, Any] | None]) -> list[str]:
     """``schema.table.column: type, not …`` of new tables whose later rows need another type."""
-    told: dict[str, str] = {}
+    message: dict[str, str] = {}
     for part, found in zip(plan.parts, loaded, strict=True):
         target = plan.targets[part.target]
         for name, why in (found or {}).get("widened", {}).items():
             column = f"{target.schema}.{target.table}.{name}"
             # The widest type is what the column has; of two that tell it, one has a line.
-            told[column] = max(
-                told.get(column, ""), why, key=lambda it: (it[:4] == "text", len(it))
+            message[column] = max(
+                message.get(column, ""), why, key=lambda it: (it[:4] == "text", len(it))
             )
-    return first_of([f"{column}: {why}" for column, why in told.items()])
+    return first_of([f"{column}: {why}" for column, why in message.items()])

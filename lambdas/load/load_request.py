@@ -93,26 +93,28 @@ def _form(given: Mapping[str, Any]) -> CsvFormat:
 
 def _contradictions(document: Mapping[str, Any]) -> list[str]:
     given = document.get("format", {})
-    told = load_target.contradictions(document["target"])
+    message = load_target.contradictions(document["target"])
     if ("key" in document) == ("prefix" in document):
-        told.append("key: give either key, for one object, or prefix, for all that begin so")
+        message.append("key: give either key, for one object, or prefix, for all that begin so")
     try:
         form = _form(given)
     except LookupError:
-        return [*told, "format.encoding: is not known; it is a name such as utf-8 or latin-1"]
+        return [*message, "format.encoding: is not known; it is a name such as utf-8 or latin-1"]
     if form.delimiter == form.quote:
-        told.append("format.delimiter: must not be the quote; give another one")
+        message.append("format.delimiter: must not be the quote; give another one")
     if form.delimiter in form.null or form.quote in form.null:
-        told.append("format.null: must hold neither the delimiter nor the quote; give another one")
+        message.append(
+            "format.null: must hold neither the delimiter nor the quote; give another one"
+        )
     if form.escape != form.quote and document.get("max_errors"):
-        told.append(
+        message.append(
             "max_errors: rows can't be told apart where another character escapes the quote; leave"
             " it out, or double the quotes"
         )
     if form.delimiter == form.escape:
-        told.append("format.escape: must not be the delimiter; give another one")
-    told += _not_atomic(document)
-    return told
+        message.append("format.escape: must not be the delimiter; give another one")
+    message += _not_atomic(document)
+    return message
 
 
 def _not_atomic(document: Mapping[str, Any]) -> list[str]:

@@ -16,7 +16,7 @@ from lambdas.adapters.session_settings import Purpose
 from lambdas.common.ownership import tags_of
 from lambdas.errors import InvalidRequest
 from lambdas.load.load_target import address_of, copy_faults
-from lambdas.load.transient_errors import remedies_told
+from lambdas.load.transient_errors import errors_with_remedies
 from lambdas.settings import Settings
 
 _PREPARE = sql.SQL("SET idle_in_transaction_session_timeout = 0")
@@ -29,7 +29,7 @@ def target_sessions(
     seconds: Callable[[], float],
     name: str = "time_machine_load",
 ) -> Callable[[str], AbstractContextManager[Session]]:
-    """Opens sessions on the target's databases that may write; see :func:`remedies_told`.
+    """Opens sessions on the target's databases that may write; see :func:`errors_with_remedies`.
 
     Args:
         target: its name, see :mod:`lambdas.load.load_target`.
@@ -54,7 +54,7 @@ def target_sessions(
             purpose=Purpose.LOADING,
             prepare=prepare,
         )
-        with remedies_told(), opened as session:
+        with errors_with_remedies(), opened as session:
             yield session
 
     return open_session

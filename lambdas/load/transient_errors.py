@@ -39,7 +39,7 @@ _FOR_GOOD = {
 
 
 @contextmanager
-def remedies_told() -> Iterator[None]:
+def errors_with_remedies() -> Iterator[None]:
     """Around a session.
 
     Raises:
@@ -50,7 +50,7 @@ def remedies_told() -> Iterator[None]:
         yield
     except QueryFailed as error:
         if error.sqlstate in _ONLY_FOR_NOW:
-            raise DatabaseBusy(f"{error.told}; {_ONLY_FOR_NOW[error.sqlstate]}") from None
+            raise DatabaseBusy(f"{error.message}; {_ONLY_FOR_NOW[error.sqlstate]}") from None
         if error.sqlstate in _FOR_GOOD:
             raise error.with_remedy(_FOR_GOOD[error.sqlstate]) from None
         raise

@@ -7,7 +7,7 @@ the deletion a person may have put a hold on a snapshot, or taken a copy over.
 from collections.abc import Iterator
 from typing import Any
 
-from lambdas.adapters.aws import QUICK, client, errors_in_our_words
+from lambdas.adapters.aws import QUICK, client, translating_errors
 from lambdas.drill.recovery_point.snapshots import MANUAL
 from lambdas.errors import NotFound
 from lambdas.sweep.retention import Action, Decision, Rules, decide_copy, decide_snapshots
@@ -25,7 +25,7 @@ class Inventory:
 
     def instances(self) -> Iterator[dict[str, Any]]:
         """Every ``DBInstance``."""
-        with errors_in_our_words("listing the instances"):
+        with translating_errors("listing the instances"):
             for page in self._client.get_paginator("describe_db_instances").paginate():
                 yield from page["DBInstances"]
 
@@ -38,7 +38,7 @@ class Inventory:
         wanted: dict[str, Any] = {"SnapshotType": MANUAL}
         if source:
             wanted["Filters"] = [{"Name": "db-instance-id", "Values": [source]}]
-        with errors_in_our_words(f"listing the snapshots of {source or 'every source'}"):
+        with translating_errors(f"listing the snapshots of {source or 'every source'}"):
             for page in self._client.get_paginator("describe_db_snapshots").paginate(**wanted):
                 yield from page["DBSnapshots"]
 
@@ -49,11 +49,11 @@ class Inventory:
             What was decided now, and done if that is ``delete``; None when the copy is gone.
         """
         try:
-            with errors_in_our_words(f"describing the instance {name}"):
+            with translating_errors(f"describing the instance {name}"):
                 found = self._client.describe_db_instances(DBInstanceIdentifier=name)
             decision = decide_copy(rules, found["DBInstances"][0])
             if decision.action is Action.DELETE:
-                with errors_in_our_words(f"deleting the copy {name}"):
+                with translating_errors(f"deleting the copy {name}"):
                     self._client.delete_db_instance(
                         DBInstanceIdentifier=name,
                         SkipFinalSnapshot=True,
@@ -76,7 +76,7 @@ class Inventory:
         decision = decide_snapshots(rules, found)[names.index(name)]
         if decision.action is Action.DELETE:
             try:
-                with errors_in_our_words(f"deleting the snapshot {name}"):
+                with translating_errors(f"deleting the snapshot {name}"):
                     self._client.delete_db_snapshot(DBSnapshotIdentifier=name)
             except NotFound:
                 return None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from stacks.permissions import network, runtime, workflow
-from stacks.permissions.functions import OF_FUNCTIONS, OF_LOAD, OF_STATES
+from stacks.permissions.functions import LOAD_GRANTS, OF_FUNCTIONS, STATE_GRANTS
 from stacks.permissions.names import Grant, Names, Statement
 
 __all__ = [
@@ -30,10 +30,10 @@ __all__ = [
 INLINE_POLICY_CHARACTERS = 10_240
 """IAM's quota for all inline policies of a role together, white space aside."""
 
-STATES = tuple(OF_STATES)
+STATES = tuple(STATE_GRANTS)
 """The functions that the drill's state machine invokes; each has its state's name."""
 
-LOAD_STATES = tuple(OF_LOAD)
+LOAD_STATES = tuple(LOAD_GRANTS)
 """Those that the load's invokes."""
 
 FUNCTIONS = tuple(OF_FUNCTIONS)

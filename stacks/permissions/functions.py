@@ -180,7 +180,7 @@ def _export_verdict(names: Names) -> list[Grant]:
 
 _Builder = Callable[[Names], list[Grant]]
 
-OF_STATES: dict[str, _Builder] = {
+STATE_GRANTS: dict[str, _Builder] = {
     "PlanDrill": _plan_drill,
     "CaptureBaseline": _capture_baseline,
     "ReadSource": _read_first,
@@ -200,11 +200,11 @@ OF_STATES: dict[str, _Builder] = {
     "CheckDeletion": _look_at_copy,
     "PublishReport": _publish_report,
 }
-OF_LOAD: dict[str, _Builder] = {
+LOAD_GRANTS: dict[str, _Builder] = {
     "PlanLoad": load.plan_load,
     "SurveyPart": load.survey_part,
     "LoadPart": load.load_part,
     "FinishLoad": load.finish_load,
     "TidyLoad": load.tidy_load,
 }
-OF_FUNCTIONS = {**OF_STATES, "Sweep": _sweep, "ExportVerdict": _export_verdict, **OF_LOAD}
+OF_FUNCTIONS = {**STATE_GRANTS, "Sweep": _sweep, "ExportVerdict": _export_verdict, **LOAD_GRANTS}

@@ -16,7 +16,7 @@ class Fault:
     """
 
     setup: tuple[str, ...]
-    told: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
     since: int = 0
     by_itself: bool = False
     silent: tuple[str, ...] = ()

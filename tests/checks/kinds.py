@@ -28,7 +28,7 @@ class Kind:
         since: the major version that brought the kind.
     """
 
-    told: str
+    message: str
     setup: tuple[str, ...]
     lose: str = ""
     changes: tuple[str, ...] = ()
@@ -677,8 +677,8 @@ def cases(major: int) -> Iterator[tuple[str, Case]]:
             number += 1
             words = _words(kind, number)
             setup = tuple(statement.format(**words) for statement in found.setup)
-            told = f"{found.told.format(**words)}"
-            yield f"{kind}, {what}, {number}", Case(setup, damage.format(**words), told)
+            message = f"{found.message.format(**words)}"
+            yield f"{kind}, {what}, {number}", Case(setup, damage.format(**words), message)
 
 
 def _words(kind: str, number: int) -> dict[str, str]:

@@ -9,7 +9,7 @@ from psycopg2 import sql
 from campaign.arena import Source, Statement, Taken, sessions, taken
 from lambdas.drill.admission.request import BASELINE_NONE
 from lambdas.drill.checks.registry import CHECKS
-from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.checks.shape import CheckContext, Survey
 from lambdas.drill.checks.tool_names import TOOLS, TOOLS_SCHEMA
 from lambdas.drill.units import Status
 from lambdas.drill.verdict.verdict import Result, fold
@@ -60,8 +60,8 @@ def examined(
     databases, block_bytes = survey_copy(sessions(copy, master, read_only=False))
     survey = Survey(databases, BASELINE_NONE, block_bytes=block_bytes)
     units = [unit for unit in CHECKS[check].plan(survey) if unit.database == database]
-    bench = Bench(sessions(copy, master), {}, {})
-    results = fold(units, measure_batch(units, bench, lambda: 60.0))
+    context = CheckContext(sessions(copy, master), {}, {})
+    results = fold(units, measure_batch(units, context, lambda: 60.0))
     return {result.subject: result for result in results}
 
 

@@ -43,9 +43,9 @@ def assert_failed(judgement: Judgement, *words: str) -> None:
 
 def assert_warned(judgement: Judgement, *words: str) -> None:
     """One warning holds all the words."""
-    told = [text for result in judgement.results for text in result.warnings]
+    message = [text for result in judgement.results for text in result.warnings]
     named = [f"{r.title}: {text}" for r in judgement.results for text in r.warnings]
-    assert any(all(word in text for word in words) for text in named), told
+    assert any(all(word in text for word in words) for text in named), message
 
 
 def assert_not_failed(judgement: Judgement) -> None:

@@ -156,11 +156,11 @@ class _Losing:
         with self._connect(database) as session:
             rows = session.rows
 
-            def lose(query: Any, parameters: Sequence[Any] = (), *, doing: str) -> Any:
-                if doing.startswith("reading public."):
-                    self.tries.append(doing)
+            def lose(query: Any, parameters: Sequence[Any] = (), *, action: str) -> Any:
+                if action.startswith("reading public."):
+                    self.tries.append(action)
                     raise DatabaseUnreachable("the connection was lost", lost=True)
-                return rows(query, parameters, doing=doing)
+                return rows(query, parameters, action=action)
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(session, "rows", lose)

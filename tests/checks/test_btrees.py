@@ -9,7 +9,7 @@ from campaign.arena import Source, Taken, sessions
 from lambdas.adapters import postgres
 from lambdas.drill.checks.files.storage import list_indexes
 from lambdas.drill.checks.indexes import btrees, row_counts
-from lambdas.drill.checks.shape import Bench
+from lambdas.drill.checks.shape import CheckContext
 from lambdas.drill.units import Claim, Status, Unit
 from lambdas.drill.verification.batch import measure_batch
 from lambdas.drill.verification.survey import survey_copy
@@ -153,10 +153,10 @@ def test_rows_of_a_large_index_are_looked_up_where_amcheck_takes_too_long(
         (index,) = (asdict(index) for index in every if index.name == "slowly")
         detail = {"functions": functions, "indexes": [index]}
         unit = Unit("btrees/0", "btrees", DATABASE, "public.plain", detail=detail)
-        bench = Bench(sessions(copy, master, statement_seconds=2), {}, {})
-        (small,) = measure_batch([unit], bench, lambda: 60.0)
+        context = CheckContext(sessions(copy, master, statement_seconds=2), {}, {})
+        (small,) = measure_batch([unit], context, lambda: 60.0)
         monkeypatch.setattr(btrees, "RANGE_BYTES", 0)
-        (large,) = measure_batch([unit], bench, lambda: 60.0)
+        (large,) = measure_batch([unit], context, lambda: 60.0)
     assert small.status is Status.UNMEASURED, small
     assert (large.status, large.claim) == (Status.OK, Claim.CONSISTENT), large
     assert "public.slowly: amcheck did not come to an end in 1 seconds" in large.notes[0]

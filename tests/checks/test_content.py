@@ -143,7 +143,7 @@ def _hashes(source: Source, database: str) -> dict[str, int]:
         for relation in relations(session):
             expression = session.text(row_hash(session, relation))
             (hashes[relation.table],) = session.row(
-                f"SELECT {expression} FROM {relation.name}", doing="hashing"
+                f"SELECT {expression} FROM {relation.name}", action="hashing"
             )
     return hashes
 

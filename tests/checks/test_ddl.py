@@ -292,10 +292,10 @@ def _run_all(source: Source, part: Callable[[Scenario], tuple[str, ...]]) -> Non
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_state_that_neither_reading_saw_is_no_damage(judgement: Judgement, name: str) -> None:
-    told = [text for result in judgement.results for text in result.findings]
+    message = [text for result in judgement.results for text in result.findings]
     mark = f"s_{name}" if SCENARIOS[name].setup else "tm_"
 
-    assert not [text for text in told if mark in text]
+    assert not [text for text in message if mark in text]
 
 
 def test_nothing_else_is_found_either(judgement: Judgement) -> None:

@@ -11,7 +11,7 @@ import pytest
 from campaign.arena import Source, sessions
 from lambdas.adapters import postgres
 from lambdas.adapters.postgres import Session
-from lambdas.drill.checks.shape import Bench
+from lambdas.drill.checks.shape import CheckContext
 from lambdas.drill.units import Status, Unit
 from lambdas.drill.verification.batch import measure_batch
 from lambdas.errors import DatabaseUnreachable, QueryFailed
@@ -28,7 +28,7 @@ def unit() -> Unit:
 @contextmanager
 def signalled(session: Session, number: int) -> Iterator[None]:
     """The session's own backend, which is this test's own server's, gets a signal."""
-    (process,) = session.row("SELECT pg_backend_pid()", doing="looking for the backend")
+    (process,) = session.row("SELECT pg_backend_pid()", action="looking for the backend")
     os.kill(process, number)
     try:
         yield
@@ -48,7 +48,7 @@ def test_a_backend_that_heeds_no_time_out_is_cut_off(source: Source) -> None:
     with sessions(source.server, source.master)("postgres") as session:
         session.limit_statements(1)
         with signalled(session, signal.SIGSTOP), pytest.raises(DatabaseUnreachable) as caught:
-            session.row("SELECT 1", doing="reading pg_class")
+            session.row("SELECT 1", action="reading pg_class")
     assert caught.value.lost
     assert "no answer" in str(caught.value)
 
@@ -58,10 +58,10 @@ def test_no_statement_gets_more_than_what_remains(source: Source) -> None:
     left = iter([60.0, 60.0, 1.0, 1.0, 1.0])
     open_session: Any = sessions(source.server, source.master)
     with open_session("postgres", remaining=lambda: next(left)) as session:
-        session.run("BEGIN", doing="beginning")
+        session.run("BEGIN", action="beginning")
         with pytest.raises(QueryFailed) as caught:
-            session.row("SELECT pg_sleep(3)", doing="sleeping")
-        session.run("ROLLBACK", doing="ending")
+            session.row("SELECT pg_sleep(3)", action="sleeping")
+        session.run("ROLLBACK", action="ending")
     assert caught.value.sqlstate == "57014"
 
 
@@ -97,8 +97,8 @@ Measure = Callable[[int, int], Any]
 @pytest.fixture
 def measured(source: Source) -> Measure:
     def measure(number: int, times: int) -> Any:
-        bench = Bench(Breaking(source, number, times), {}, {})
-        (found,) = measure_batch([unit()], bench, lambda: 60.0)
+        context = CheckContext(Breaking(source, number, times), {}, {})
+        (found,) = measure_batch([unit()], context, lambda: 60.0)
         return found
 
     return measure

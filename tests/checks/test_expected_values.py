@@ -6,7 +6,7 @@ import pytest
 
 from campaign.arena import Source, sessions
 from lambdas.drill.checks.registry import CHECKS
-from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.checks.shape import CheckContext, Survey
 from lambdas.drill.units import Measurement, Status
 from lambdas.drill.verification.batch import measure_batch
 
@@ -203,8 +203,8 @@ def ask(furnished: Source) -> Ask:
     def asked(query: str, expect: str) -> Measurement:
         wanted = {"name": "mine", "database": DATABASE, "sql": query, "expect": expect}
         units = list(CHECKS["expectations"].plan(Survey((), "", expectations=[wanted])))
-        bench = Bench(sessions(furnished.server, furnished.master), {}, {})
-        (measured,) = measure_batch(units, bench, lambda: 60.0)
+        context = CheckContext(sessions(furnished.server, furnished.master), {}, {})
+        (measured,) = measure_batch(units, context, lambda: 60.0)
         return measured
 
     return asked

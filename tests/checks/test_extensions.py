@@ -9,7 +9,7 @@ from psycopg2 import sql
 from campaign.arena import Source, Taken, sessions, taken
 from lambdas.drill.admission.request import BASELINE_NONE
 from lambdas.drill.checks.catalog import extensions as extensions_check
-from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.checks.shape import CheckContext, Survey
 from lambdas.drill.units import Status
 from lambdas.drill.verdict.verdict import Result, fold
 from lambdas.drill.verification.batch import measure_batch
@@ -124,9 +124,11 @@ def test_a_library_or_a_function_of_it_that_is_missing_is_found(
         results = _examined(judged, copy)
     kept = NOT_CALLED | {"bloom"}
     assert {r.status for name, r in results.items() if name not in kept} == {status}
-    told = " ".join(text for r in results.values() for text in (*r.findings, *r.warnings, *r.notes))
+    message = " ".join(
+        text for r in results.values() for text in (*r.findings, *r.warnings, *r.notes)
+    )
     for words in ("lacks a function that the catalog has", "gone_", "can't be loaded"):
-        assert words in told
+        assert words in message
 
 
 def _examined(found: Taken, copy: PostgresServer) -> dict[str, Result]:
@@ -137,6 +139,6 @@ def _examined(found: Taken, copy: PostgresServer) -> dict[str, Result]:
         for unit in extensions_check.plan(Survey(databases, BASELINE_NONE, block_bytes=block_bytes))
         if unit.database == NAME
     ]
-    bench = Bench(sessions(copy, master), found.before, {})
-    results = fold(units, measure_batch(units, bench, lambda: 60.0))
+    context = CheckContext(sessions(copy, master), found.before, {})
+    results = fold(units, measure_batch(units, context, lambda: 60.0))
     return {result.subject.split(" ")[0]: result for result in results}

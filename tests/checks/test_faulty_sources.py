@@ -86,11 +86,11 @@ def test_a_fault_of_the_source_is_no_damage(
         if result.status is Status.WRONG and f"s_{name}." in f"{result.title} {result.findings}"
     ]
     assert not wrong
-    told = _of(found, name)
-    for words in fault.told if name != "library_gone" else ():
-        assert any(words in text for text in told), (words, told)
-    assert not [text for text in told for words in fault.silent if words in text], told
-    assert fault.told or not told
+    message = _of(found, name)
+    for words in fault.message if name != "library_gone" else ():
+        assert any(words in text for text in message), (words, message)
+    assert not [text for text in message for words in fault.silent if words in text], message
+    assert fault.message or not message
 
 
 def test_the_whole_is_passed_but_for_a_library_that_nothing_was_read_of(

@@ -11,7 +11,7 @@ from lambdas.drill.checks.catalog import catalog
 from lambdas.drill.checks.catalog import kinds as catalog_kinds
 from lambdas.drill.checks.catalog.cluster_kinds import CLUSTER_KINDS
 from lambdas.drill.checks.catalog.kind import LEFT_OUT
-from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.checks.shape import CheckContext, Survey
 from lambdas.drill.checks.tool_names import TOOLS_SCHEMA
 from lambdas.drill.units import Claim, Measurement, Status
 from lambdas.drill.verdict.verdict import Verdict
@@ -89,7 +89,7 @@ def _tidy(source: Source) -> None:
 
 
 @pytest.fixture(scope="module")
-def told(source: Source, found: Taken) -> Iterator[list[str]]:
+def message(source: Source, found: Taken) -> Iterator[list[str]]:
     """What the check says of a copy to which all of it was done; more than a report would show."""
     with pytest.MonkeyPatch.context() as patch, found.restored() as copy:
         patch.setattr(catalog, "FINDINGS_SHOWN", 1000)
@@ -104,18 +104,18 @@ def _by_the_catalog(source: Source, found: Taken, copy: PostgresServer) -> list[
     """What this one check measures; the others take longer."""
     databases, _ = survey_copy(sessions(copy, source.master, read_only=False))
     survey = Survey(databases, found.kind, found.before, found.after)
-    bench = Bench(sessions(copy, source.master), found.before, found.after)
+    context = CheckContext(sessions(copy, source.master), found.before, found.after)
     units = [unit for unit in catalog.CHECK.plan(survey) if not unit.exempt]
-    return [catalog.CHECK.run(unit, bench) for unit in units]
+    return [catalog.CHECK.run(unit, context) for unit in units]
 
 
 def test_each_object_that_is_lost_or_changed_is_told_by_its_name(
-    source: Source, told: list[str]
+    source: Source, message: list[str]
 ) -> None:
     silent = {
         name: case.finding
         for name, case in kinds.cases(source.server.binaries.major)
-        if not [text for text in told if text.startswith(case.finding) and _says(name, text)]
+        if not [text for text in message if text.startswith(case.finding) and _says(name, text)]
     }
     assert not silent
 

@@ -52,7 +52,7 @@ def test_a_database_that_only_the_master_may_not_enter_is_no_passed(
     finally:
         source.run("postgres", f"DROP DATABASE {name}", "DROP ROLE tm_owner")
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    assert any(name in told and "grant CONNECT" in told for told in judgement.reasons)
+    assert any(name in message and "grant CONNECT" in message for message in judgement.reasons)
 
 
 def test_unlogged_and_foreign_tables_are_warnings(source: Source, shop: str) -> None:
@@ -66,10 +66,10 @@ def test_unlogged_and_foreign_tables_are_warnings(source: Source, shop: str) -> 
     with taken(source, "none") as copied, copied.restored() as copy:
         judgement = copied.judged(copy)
     assert judgement.verdict is Verdict.PASSED, judgement.reasons
-    told = " | ".join(judgement.warnings)
-    assert "public.cache: unlogged" in told
-    assert "SET LOGGED" in told
-    assert "public.far: foreign" in told
+    message = " | ".join(judgement.warnings)
+    assert "public.cache: unlogged" in message
+    assert "SET LOGGED" in message
+    assert "public.far: foreign" in message
 
 
 @pytest.mark.parametrize("statements", [(), ("CREATE UNLOGGED TABLE cache (id int)",)])

@@ -116,6 +116,6 @@ def test_a_database_that_denies_its_login_trigger_is_damaged(found: Taken) -> No
             cursor.execute(
                 "UPDATE pg_database SET dathasloginevt = false WHERE datname = current_database()"
             )
-        told = str(examined(found, copy, "leftovers", NAME))
-    assert "pg_database says" in told
-    assert "no login triggers" in told
+        message = str(examined(found, copy, "leftovers", NAME))
+    assert "pg_database says" in message
+    assert "no login triggers" in message

@@ -8,7 +8,7 @@ import pytest
 
 from campaign.arena import Source, Taken, sessions, taken
 from lambdas.drill.checks.registry import CHECKS
-from lambdas.drill.checks.shape import Bench, Survey
+from lambdas.drill.checks.shape import CheckContext, Survey
 from lambdas.drill.units import Status
 from lambdas.drill.verdict.verdict import Judgement, Result, Verdict, fold, judge
 from lambdas.drill.verification.batch import measure_batch
@@ -104,8 +104,8 @@ def ask(copied: Taken, copy: PostgresServer, sound: Sequence[Result]) -> Ask:
     def asked(query: str, expect: str) -> tuple[Judgement, Result]:
         wanted = {"name": "mine", "database": DATABASE, "sql": query, "expect": expect}
         units = list(CHECKS["expectations"].plan(Survey((), "", expectations=[wanted])))
-        bench = Bench(sessions(copy, copied.source.master), {}, {})
-        (result,) = fold(units, measure_batch(units, bench, lambda: 60.0))
+        context = CheckContext(sessions(copy, copied.source.master), {}, {})
+        (result,) = fold(units, measure_batch(units, context, lambda: 60.0))
         return judge([*sound, result]), result
 
     return asked
@@ -118,9 +118,9 @@ def test_the_message_of_a_query_that_failed_holds_no_value(ask: Ask, name: str) 
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert result.status is Status.UNMEASURED
     assert any("mine" in text for text in judgement.reasons)
-    told = json.dumps(asdict(judgement))
-    assert VALUE not in told
-    assert "20000" not in told
+    message = json.dumps(asdict(judgement))
+    assert VALUE not in message
+    assert "20000" not in message
 
 
 @pytest.mark.parametrize("name", UNDECIDED)

@@ -168,12 +168,12 @@ def test_a_table_and_a_column_of_any_name_are_proven(judged: Judgement, name: st
         for result in judged.results
         if result.database == DATABASE and _is_of(result.subject, name)
     }
-    told = [
+    message = [
         (result.title, result.findings, result.notes)
         for result in found.values()
         if result.status is not Status.OK or (result.check == "counts" and result.notes[1:])
     ]
-    assert not told
+    assert not message
     counted = [result.claim for (check, _), result in found.items() if check == "counts"]
     assert counted == [Claim.PROVEN]
 

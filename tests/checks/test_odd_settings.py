@@ -204,12 +204,12 @@ def judged(source: Source) -> Iterator[Judgement]:
 @pytest.mark.parametrize("name", [*SETTINGS, *OF_READER])
 def test_what_a_database_or_a_role_sets_changes_nothing(judged: Judgement, name: str) -> None:
     """A setting that this major does not know has no database, and nothing is said of it."""
-    told = [
+    message = [
         (result.check, result.subject, result.findings, result.notes)
         for result in judged.results
         if result.database == name and result.status in (Status.WRONG, Status.UNMEASURED)
     ]
-    assert not told
+    assert not message
 
 
 @pytest.mark.parametrize("name", UNSAFE)

@@ -290,5 +290,5 @@ def test_what_can_not_be_compared_is_not_called_damage(copied: Prepared, right: 
     not_compared, not_scanned = found.notes
     assert "rows can't be found" in not_compared
     assert "it was not scanned whole" in not_scanned
-    for told in found.notes:
-        assert [other for other in RIGHTS if f"GRANT {other}" in told] == [right]
+    for message in found.notes:
+        assert [other for other in RIGHTS if f"GRANT {other}" in message] == [right]

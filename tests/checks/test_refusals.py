@@ -41,11 +41,11 @@ IMPERATIVES = (
 
 @pytest.mark.parametrize("code", [*CODES, "ZZ999", "RDS01", ""])
 def test_every_answer_of_postgresql_has_a_remedy(code: str) -> None:
-    told = str(QueryFailed(code, "condition", "reading public.orders"))
-    assert told.startswith(f"reading public.orders: PostgreSQL answered {code} (condition); ")
-    remedy = told.partition("; ")[2]
+    message = str(QueryFailed(code, "condition", "reading public.orders"))
+    assert message.startswith(f"reading public.orders: PostgreSQL answered {code} (condition); ")
+    remedy = message.partition("; ")[2]
     assert any(word in remedy for word in IMPERATIVES), remedy
-    assert "{" not in told
+    assert "{" not in message
 
 
 @pytest.mark.parametrize(
@@ -114,10 +114,10 @@ def test_row_security_names_whose_role_to_grant(
         on_the_source = " ".join(_todo(source, shop).notes)
     finally:
         source.run(shop, f"ALTER ROLE {source.master.username} NOBYPASSRLS")
-    for told, role in ((on_the_copy, source.master), (on_the_source, source.reader)):
-        assert "public.todo: PostgreSQL answered 42501" in told
-        assert said.format(role=role.username) in told
-        assert "drill again" in told
+    for message, role in ((on_the_copy, source.master), (on_the_source, source.reader)):
+        assert "public.todo: PostgreSQL answered 42501" in message
+        assert said.format(role=role.username) in message
+        assert "drill again" in message
 
 
 def test_a_lock_that_lasts_is_told_with_its_holder(
@@ -137,11 +137,11 @@ def test_a_lock_that_lasts_is_told_with_its_holder(
         source.run(shop, f"GRANT tm_app TO {source.master.username}")
         with connection.cursor() as cursor:
             cursor.execute("LOCK TABLE todo IN ACCESS EXCLUSIVE MODE")
-            told = " ".join(_todo(source, shop).notes)
+            message = " ".join(_todo(source, shop).notes)
         pid = connection.info.backend_pid
-    assert "looking at the size of public.todo: PostgreSQL answered 55P03" in told
-    assert f"held by the session with pid {pid} of {source.master.username}" in told
-    assert "end it (pg_terminate_backend" in told
+    assert "looking at the size of public.todo: PostgreSQL answered 55P03" in message
+    assert f"held by the session with pid {pid} of {source.master.username}" in message
+    assert "end it (pg_terminate_backend" in message
 
 
 def test_a_prepared_transaction_that_holds_a_lock_is_told_by_its_name(
@@ -150,8 +150,8 @@ def test_a_prepared_transaction_that_holds_a_lock_is_told_by_its_name(
     monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.3)
     source.run(shop, "BEGIN", "LOCK TABLE todo", "PREPARE TRANSACTION 'left behind'")
     try:
-        told = " ".join(_todo(source, shop).notes)
+        message = " ".join(_todo(source, shop).notes)
     finally:
         source.run(shop, "ROLLBACK PREPARED 'left behind'")
-    assert "the prepared transaction left behind (AccessExclusiveLock)" in told
-    assert "ROLLBACK PREPARED" in told
+    assert "the prepared transaction left behind (AccessExclusiveLock)" in message
+    assert "ROLLBACK PREPARED" in message

@@ -198,11 +198,13 @@ def test_sound_trees_of_every_order_are_proven(
     assert all(r.status is Status.OK for r in found.values()), found
     assert weak.keys() == NOTED, weak
     assert all(r.claim is Claim.CONSISTENT for r in weak.values())
-    (told,) = weak["public.twins"].notes
-    assert told in {planner.elsewhere(f"public.twin_{name}", row_counts.UNASKED) for name in "ab"}
-    (told,) = weak["public.slow_one"].notes
-    assert "can't be counted" in told
-    assert "57014" in told
+    (message,) = weak["public.twins"].notes
+    assert message in {
+        planner.elsewhere(f"public.twin_{name}", row_counts.UNASKED) for name in "ab"
+    }
+    (message,) = weak["public.slow_one"].notes
+    assert "can't be counted" in message
+    assert "57014" in message
 
 
 @pytest.mark.parametrize("hidden", [False, True], ids=["amcheck", "lookups"])
@@ -225,8 +227,8 @@ def test_a_ghost_is_found_in_each(copied: Taken, hidden: bool) -> None:
             hide_tools(copy, DATABASE)
         found = examined(copied, copy, "btrees", DATABASE)
     findings = [text for result in found.values() for text in result.findings]
-    told = "" if hidden else " gives 1 rows more than its table holds"
-    silent = {name for name in paths if not any(name + told in text for text in findings)}
+    message = "" if hidden else " gives 1 rows more than its table holds"
+    silent = {name for name in paths if not any(name + message in text for text in findings)}
     assert not silent
     assert len(findings) == len(paths), findings
     for result in found.values():

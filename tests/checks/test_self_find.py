@@ -203,12 +203,12 @@ def test_each_row_finds_itself_through_each_kind_of_index(copied: Prepared) -> N
     """Where the planner prefers another index, nothing is claimed and nothing is wrong."""
     with copied[0].restored() as copy:
         found = examined(copied[0], copy, "self_find", DATABASE)
-    told = {name: r.findings + r.notes for name, r in found.items() if r.status is not Status.OK}
-    assert "unlogged" in told.pop("public.fleeting_id")[0]
-    (cause,) = told.pop("public.computed_mine")
+    message = {name: r.findings + r.notes for name, r in found.items() if r.status is not Status.OK}
+    assert "unlogged" in message.pop("public.fleeting_id")[0]
+    (cause,) = message.pop("public.computed_mine")
     assert "22012" in cause, "what the rows themselves give no answer to is no damage of the index"
     assert found["public.computed_mine"].status is Status.UNMEASURED
-    assert not told
+    assert not message
     weak = {name: r for name, r in found.items() if r.notes and r.status is Status.OK}
     (twin,) = (weak.pop(name) for name in ("public.twin_a", "public.twin_b") if name in weak)
     assert twin.claim is Claim.NOT_COMPARED

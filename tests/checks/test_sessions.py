@@ -63,7 +63,7 @@ def opened(source: Source, purpose: Purpose) -> Open:
 
 
 def setting(session: Session, name: str) -> str:
-    (value,) = session.row("SELECT current_setting(%s)", [name], doing="reading a setting")
+    (value,) = session.row("SELECT current_setting(%s)", [name], action="reading a setting")
     return str(value)
 
 
@@ -81,18 +81,18 @@ def test_a_look_up_in_the_catalogs_leaves_no_setting_behind(source: Source) -> N
         query = sql.SQL("SELECT " + ways)
 
         def settings() -> list[tuple[str, ...]]:
-            return session.rows(query, doing="reading the settings")
+            return session.rows(query, action="reading the settings")
 
         before = settings()
         assert before == [("off", "on")]
-        looked_up = session.looked_up(f"SELECT {ways}", doing="looking up")
+        looked_up = session.looked_up(f"SELECT {ways}", action="looking up")
         assert looked_up == [("on", "off")]
         assert settings() == before
-        with session.transaction(doing="testing"):
-            assert session.looked_up(f"SELECT {ways}", doing="looking up") == looked_up
+        with session.transaction(action="testing"):
+            assert session.looked_up(f"SELECT {ways}", action="looking up") == looked_up
             assert settings() == before
         with pytest.raises(QueryFailed):
-            session.looked_up("SELECT 1 / 0", doing="looking up")
+            session.looked_up("SELECT 1 / 0", action="looking up")
         assert settings() == before
 
 
@@ -140,9 +140,9 @@ def test_what_is_pinned_holds_against_the_database_and_after_a_renewal(
 def test_an_error_of_the_drivers_own_is_no_lost_connection(source: Source, statement: str) -> None:
     with sessions(source.server, source.master)("postgres") as session:
         with pytest.raises(NotExchanged) as caught:
-            session.rows(statement, doing="asking")
+            session.rows(statement, action="asking")
         assert str(caught.value).startswith("asking: the driver could not exchange it")
-        assert session.row("SELECT 1", doing="asking again") == (1,)
+        assert session.row("SELECT 1", action="asking again") == (1,)
 
 
 def test_a_value_that_can_not_be_adapted_or_decoded_is_no_lost_connection(
@@ -153,19 +153,19 @@ def test_a_value_that_can_not_be_adapted_or_decoded_is_no_lost_connection(
     )
     with sessions(source.server, source.master)(name) as session:
         with pytest.raises(NotExchanged):
-            session.rows("SELECT %s", [object()], doing="adapting")
+            session.rows("SELECT %s", [object()], action="adapting")
         with pytest.raises((NotExchanged, QueryFailed)):
-            session.rows(r"SELECT convert_from('\xff'::bytea, 'SQL_ASCII')", doing="decoding")
-        assert session.row("SELECT 1", doing="asking again") == (1,)
+            session.rows(r"SELECT convert_from('\xff'::bytea, 'SQL_ASCII')", action="decoding")
+        assert session.row("SELECT 1", action="asking again") == (1,)
 
 
 def test_a_connection_that_was_ended_is_lost(source: Source) -> None:
     with sessions(source.server, source.master)("postgres") as session:
-        (process,) = session.row("SELECT pg_backend_pid()", doing="looking for the backend")
+        (process,) = session.row("SELECT pg_backend_pid()", action="looking for the backend")
         with source.server.admin() as cursor:
             cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [process])
         with pytest.raises(DatabaseUnreachable) as caught:
-            session.row("SELECT 1", doing="asking")
+            session.row("SELECT 1", action="asking")
         assert caught.value.lost
 
 
@@ -262,12 +262,12 @@ def test_a_function_that_qualifies_no_name_keeps_no_table_from_being_proven(
     nameless: Judgement, case: str
 ) -> None:
     database = f"nameless_{list(NAMELESS).index(case)}"
-    told = [
+    message = [
         (result.title, result.findings, result.notes)
         for result in nameless.results
         if result.database == database and result.status in (Status.WRONG, Status.UNMEASURED)
     ]
-    assert not told
+    assert not message
     assert results_of(nameless, "counts", database)["public.t"].claim is Claim.PROVEN
 
 
@@ -315,9 +315,9 @@ def test_a_login_trigger_is_no_damage_and_named_where_it_keeps_us_out(
     judgement = sandwich(source, kind)
 
     assert judgement.verdict is verdict, judgement.reasons
-    told = [reason for reason in judgement.reasons if reason.startswith(database)]
-    assert all("login trigger" in reason for reason in told if "databases" in reason), told
-    assert bool(told) is (verdict is not Verdict.PASSED)
+    message = [reason for reason in judgement.reasons if reason.startswith(database)]
+    assert all("login trigger" in reason for reason in message if "databases" in reason), message
+    assert bool(message) is (verdict is not Verdict.PASSED)
 
 
 def test_a_login_trigger_that_takes_too_long_is_named(

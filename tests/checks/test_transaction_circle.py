@@ -9,7 +9,7 @@ from psycopg2 import sql
 from campaign.arena import Source, furnished, reset_log, taken
 from lambdas.drill.checks.catalog.comparison import (
     FIRST_TRANSACTION,
-    TRANSACTION_CIRCLE,
+    XID_MODULUS,
     YOUNG_WINDOW,
     is_young,
 )
@@ -84,7 +84,7 @@ def test_rows_from_before_the_wrap_stand_and_those_written_across_it_are_younger
             cursor.execute("DELETE FROM t WHERE ctid = '(0,5)'")
         damaged = found.judged(copy)
 
-    assert found.before["horizon"] < TRANSACTION_CIRCLE
+    assert found.before["horizon"] < XID_MODULUS
     assert judgement.verdict is Verdict.PASSED, judgement.reasons
     counted = results_of(judgement, "counts", "tm")
     assert counted["public.quiet"].claim is Claim.PROVEN
@@ -96,7 +96,7 @@ def test_rows_from_before_the_wrap_stand_and_those_written_across_it_are_younger
     with taken(late) as found, found.restored() as copy:
         judgement = found.judged(copy)
 
-    assert found.before["horizon"] > TRANSACTION_CIRCLE
+    assert found.before["horizon"] > XID_MODULUS
     assert judgement.verdict is Verdict.PASSED, judgement.reasons
     counted = results_of(judgement, "counts", "tm")
     assert {result.claim for result in counted.values()} == {Claim.PROVEN}
@@ -111,11 +111,11 @@ def test_the_server_and_we_agree_on_who_is_young(late: Source) -> None:
         (newest,) = cursor.fetchone()
         for behind in (0, 1, 145, 300, 2**20, YOUNG_WINDOW - 1, YOUNG_WINDOW + 500):
             horizon = newest - behind
-            if horizon % TRANSACTION_CIRCLE < FIRST_TRANSACTION:
+            if horizon % XID_MODULUS < FIRST_TRANSACTION:
                 horizon += FIRST_TRANSACTION
             query = sql.SQL("SELECT xmin, {} FROM unnest(%s::text[]::xid[]) v (xmin)").format(
                 stable_rows.younger_than(horizon)
             )
             cursor.execute(query, [[str(version) for version in versions]])
-            told = {int(version): young for version, young in cursor.fetchall()}
-            assert told == {version: is_young(version, horizon) for version in versions}
+            message = {int(version): young for version, young in cursor.fetchall()}
+            assert message == {version: is_young(version, horizon) for version in versions}

@@ -29,13 +29,13 @@ from ops.build import (
     build_layer,
     size_bytes,
 )
-from stacks.spec import BESIDE, LOAD, WORKFLOW, FunctionSpec
+from stacks.spec import AUXILIARY, LOAD, WORKFLOW, FunctionSpec
 from tests.infra.conftest import Once, Template
 from tests.infra.lambda_runtime import Answer, copy_client, invoke
 from tests.infra.test_template import DEPLOYMENTS, Synthesised
 from tests.unit.conftest import ENVIRONMENT
 
-ALL = (*WORKFLOW, *BESIDE, *LOAD)
+ALL = (*WORKFLOW, *AUXILIARY, *LOAD)
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 NOBODY_LISTENS = "http://127.0.0.1:9"
 

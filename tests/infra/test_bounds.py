@@ -87,5 +87,5 @@ def test_the_functions_are_told_the_sources_of_the_settings(synthesised: Synthes
         for it in template["Resources"].values()
         if it["Type"] == "AWS::Lambda::Function" and "Environment" in it["Properties"]
     ]
-    told = {variables["TM_SOURCES"] for variables in functions if "TM_STACK" in variables}
-    assert told == {SHOP["db_instance_id"]}
+    message = {variables["TM_SOURCES"] for variables in functions if "TM_STACK" in variables}
+    assert message == {SHOP["db_instance_id"]}

@@ -6,7 +6,7 @@ from stacks.permissions import FUNCTIONS, LOAD_STATES, STATES, statements
 from tests.infra.policies import NAMES
 from tests.workflow.test_failures import CALLS
 
-BESIDE = [
+AUXILIARY = [
     ("Sweep", "rds.DescribeDBInstances"),
     ("Sweep", "rds.DescribeDBSnapshots"),
     ("Sweep", "rds.DeleteDBInstance"),
@@ -69,7 +69,7 @@ RUNNING = {
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_may_do_what_it_does_and_no_more(function: str) -> None:
-    made = [*CALLS, *BESIDE, *LOADING, *AT_TIMES]
+    made = [*CALLS, *AUXILIARY, *LOADING, *AT_TIMES]
     calls = {operation.replace(".", ":") for state, operation in made if state == function}
     brought = {also for call in calls for also in BROUGHT_ALONG.get(call, ())}
     found = [entry for entry in statements(function, NAMES) if entry["Effect"] == "Allow"]
@@ -81,4 +81,4 @@ def test_a_function_may_do_what_it_does_and_no_more(function: str) -> None:
 def test_every_function_is_told_by_its_calls() -> None:
     assert {state for state, _ in CALLS} == set(STATES)
     assert {state for state, _ in LOADING} == set(LOAD_STATES)
-    assert {state for state, _ in BESIDE} == set(FUNCTIONS) - {*STATES, *LOAD_STATES}
+    assert {state for state, _ in AUXILIARY} == set(FUNCTIONS) - {*STATES, *LOAD_STATES}

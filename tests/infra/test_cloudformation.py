@@ -35,7 +35,7 @@ def test_the_template_of_cdk_json_deploys_with_a_network_of_its_own(template: Te
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda it: it.update(Type="AWS::IAM::ManagedPolicy"), "can't be made here"),
         (lambda it: it["Properties"].update(Novelty="x"), "Novelty"),
@@ -43,11 +43,11 @@ def test_the_template_of_cdk_json_deploys_with_a_network_of_its_own(template: Te
     ],
 )
 def test_what_is_not_known_fails_the_deployment(
-    change: Callable[[Template], None], told: str
+    change: Callable[[Template], None], message: str
 ) -> None:
     trust = {"Version": "2012-10-17", "Statement": []}
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}}
     template: Template = {"Resources": {"Mine": role, "Other": copy.deepcopy(role)}}
     change(template["Resources"]["Other"])
-    with pytest.raises(Exception, match=told):
+    with pytest.raises(Exception, match=message):
         cloudformation.deploy(STACK, template)

@@ -20,7 +20,7 @@ from lambdas.common.ownership import EXPIRES_AT
 from local.calls import Call
 from local.cloud import REGION, SOURCE, Ending, SentNotice
 from local.rds import Mishap
-from stacks.spec import BESIDE, WORKFLOW
+from stacks.spec import AUXILIARY, WORKFLOW
 from tests.infra.authorisation import Answer, policies_of
 from tests.infra.conftest import Template, synthesise
 from tests.infra.deployment import STACK, USED_BY_AWS, Deployment, deployed
@@ -69,7 +69,7 @@ def deployment(stack: Deployment) -> Iterator[Deployment]:
 
 
 @dataclass(frozen=True)
-class Night:
+class Schedule:
     """A drill as the schedule starts it, with all that it did; ``ran`` are its functions."""
 
     ending: Ending
@@ -81,14 +81,14 @@ class Night:
 
 
 @pytest.fixture(scope="module")
-def night(stack: Deployment) -> Night:
+def night(stack: Deployment) -> Schedule:
     cloud = stack.cloud
     stack.authoriser.answers.clear()
     cloud.ledger.calls.clear()
     cloud.functions.invocations.clear()
     told_before = len(cloud.notices())
     ending = stack.run_night()
-    return Night(
+    return Schedule(
         ending,
         ending.output or {},
         list(stack.authoriser.answers),
@@ -99,7 +99,7 @@ def night(stack: Deployment) -> Night:
 
 
 def test_the_schedule_of_the_template_starts_a_drill_that_passes(
-    stack: Deployment, night: Night
+    stack: Deployment, night: Schedule
 ) -> None:
     assert night.ending.status == "SUCCEEDED", night.ending.cause
     assert night.output["verdict"] == "PASSED"
@@ -109,7 +109,7 @@ def test_the_schedule_of_the_template_starts_a_drill_that_passes(
 
 
 def test_every_function_of_the_workflow_ran_in_its_own_role(
-    stack: Deployment, night: Night
+    stack: Deployment, night: Schedule
 ) -> None:
     roles = {it.call.state: it.call.role_arn for it in night.answers if it.call.state}
     machine = {it.call.role_arn for it in night.answers if it.call.operation == "lambda.Invoke"}
@@ -119,13 +119,13 @@ def test_every_function_of_the_workflow_ran_in_its_own_role(
 
 
 def test_the_table_of_calls_sets_no_condition_key_that_aws_does_not_set(
-    night: Night,
+    night: Schedule,
 ) -> None:
     assert {key for it in night.answers for key in it.decision.ignored} == set()
 
 
 def test_report_and_notice_go_to_the_bucket_and_the_topic_of_the_stack(
-    stack: Deployment, night: Night
+    stack: Deployment, night: Schedule
 ) -> None:
     bucket = stack.physical_id("AWS::S3::Bucket", "EvidenceBucket")
     assert bucket.startswith(STACK)
@@ -136,7 +136,7 @@ def test_report_and_notice_go_to_the_bucket_and_the_topic_of_the_stack(
 
 
 def test_the_report_of_a_night_lists_the_snapshots_of_its_source(
-    stack: Deployment, night: Night
+    stack: Deployment, night: Schedule
 ) -> None:
     bucket, _, key = night.output["report"].removeprefix("s3://").partition("/")
     report = json.loads(client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
@@ -146,7 +146,7 @@ def test_the_report_of_a_night_lists_the_snapshots_of_its_source(
 
 
 def test_the_copy_is_restored_into_the_quarantine_of_the_stack(
-    stack: Deployment, night: Night
+    stack: Deployment, night: Schedule
 ) -> None:
     (asked,) = (it.parameters for it in night.calls if "Restore" in it.operation)
     copies = stack.physical_id("AWS::EC2::SecurityGroup", "NetworkCopy")
@@ -165,7 +165,7 @@ def test_the_copy_is_restored_into_the_quarantine_of_the_stack(
 
 
 def test_every_permission_is_needed_by_a_night_or_has_a_reason(
-    stack: Deployment, night: Night
+    stack: Deployment, night: Schedule
 ) -> None:
     """Each statement taken away in turn: the same calls are then no longer all allowed."""
     names = {role_of(f"tm-{spec.name}"): spec.name for spec in WORKFLOW}
@@ -195,7 +195,7 @@ def unneeded_by(stack: Deployment, role: str, answers: list[Answer]) -> Iterator
 
 
 @pytest.mark.parametrize(
-    ("role", "sid", "told", "denied"),
+    ("role", "sid", "message", "denied"),
     [
         ("FunctionsDeleteInstanceRole", "DeleteCopy", "AccessDenied", "rds:DeleteDBInstance"),
         ("FunctionsVerifyBatchRole", "WriteEvidence", "its batch gave no result", "s3:PutObject"),
@@ -210,7 +210,7 @@ def unneeded_by(stack: Deployment, role: str, answers: list[Answer]) -> Iterator
     ],
 )
 def test_a_drill_whose_role_lacks_a_statement_does_not_pass(
-    deployment: Deployment, role: str, sid: str, told: str, denied: str
+    deployment: Deployment, role: str, sid: str, message: str, denied: str
 ) -> None:
     def without(properties: Template) -> None:
         document = properties["Policies"][0]["PolicyDocument"]
@@ -219,13 +219,13 @@ def test_a_drill_whose_role_lacks_a_statement_does_not_pass(
     with deployment.changed("AWS::IAM::Role", role, without):
         ending = deployment.run_night()
     assert ending.status == "FAILED"
-    assert told in ending.cause
+    assert message in ending.cause
     assert all(denied in denial for denial in deployment.authoriser.denials())
     assert deployment.authoriser.denials() != []
 
 
 @pytest.mark.parametrize(
-    ("function", "variable", "told"),
+    ("function", "variable", "message"),
     [
         pytest.param(
             "PlanDrill",
@@ -237,7 +237,7 @@ def test_a_drill_whose_role_lacks_a_statement_does_not_pass(
     ],
 )
 def test_a_drill_whose_function_lacks_a_variable_does_not_pass(
-    deployment: Deployment, function: str, variable: str, told: str
+    deployment: Deployment, function: str, variable: str, message: str
 ) -> None:
     def without(properties: Template) -> None:
         del properties["Environment"]["Variables"][variable]
@@ -246,14 +246,14 @@ def test_a_drill_whose_function_lacks_a_variable_does_not_pass(
     with deployment.changed("AWS::Lambda::Function", logical, without):
         ending = deployment.run_night()
     assert ending.status == "FAILED"
-    assert told in ending.cause
+    assert message in ending.cause
 
 
 def test_the_state_machine_may_invoke_no_function_but_its_own(deployment: Deployment) -> None:
     machine = client("stepfunctions").describe_state_machine(
         stateMachineArn=deployment.cloud.state_machine_arn
     )
-    for spec in (*WORKFLOW, *BESIDE):
+    for spec in (*WORKFLOW, *AUXILIARY):
         function = f"arn:aws:lambda:{REGION}:123456789012:function:tm-{spec.name}"
         why = deployment.may(machine["roleArn"], "lambda.Invoke", {"FunctionName": function})
         assert (why == "") == (spec in WORKFLOW), spec.name
@@ -268,7 +268,7 @@ def test_a_role_trusts_the_one_service_that_it_is_for(deployment: Deployment) ->
         # Lambda sets no aws:SourceAccount when it assumes a role.
         condition = None if service == "lambda.amazonaws.com" else of_this_account
         assert statement.get("Condition") == condition, service
-    functions = [f"tm-{spec.name}" for spec in (*WORKFLOW, *BESIDE)]
+    functions = [f"tm-{spec.name}" for spec in (*WORKFLOW, *AUXILIARY)]
     roles = {role_of(name) for name in functions}
     assert len(roles) == len(functions)
     assert {trusted.pop(role) for role in roles} == {"lambda.amazonaws.com"}
@@ -341,7 +341,7 @@ def test_each_schedule_may_keep_what_it_could_not_start(deployment: Deployment) 
 
 
 def test_the_verdict_is_exported_to_a_pipeline_under_its_own_role(
-    deployment: Deployment, night: Night
+    deployment: Deployment, night: Schedule
 ) -> None:
     configuration = {"UserParameters": night.ending.execution_arn}
     job = {"id": "job", "data": {"actionConfiguration": {"configuration": configuration}}}

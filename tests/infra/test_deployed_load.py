@@ -14,7 +14,7 @@ from moto.events.models import EventPattern
 
 from local.cloud import REGION, SOURCE, Ending
 from local.loads import CSV_BUCKET
-from stacks.spec import BESIDE, LOAD, WORKFLOW
+from stacks.spec import AUXILIARY, LOAD, WORKFLOW
 from tests.infra.authorisation import Answer
 from tests.infra.conftest import Template, synthesise
 from tests.infra.deployment import USED_BY_AWS, Deployment, deployed
@@ -200,7 +200,7 @@ def test_the_machine_of_loads_may_invoke_no_function_but_its_own(stack: Deployme
     machine = client("stepfunctions").describe_state_machine(
         stateMachineArn=stack.physical_id("AWS::StepFunctions::StateMachine", "Load")
     )
-    for spec in (*WORKFLOW, *BESIDE, *LOAD):
+    for spec in (*WORKFLOW, *AUXILIARY, *LOAD):
         function = f"arn:aws:lambda:{REGION}:123456789012:function:tm-{spec.name}"
         why = stack.may(machine["roleArn"], "lambda.Invoke", {"FunctionName": function})
         assert (why == "") == (spec in LOAD), spec.name

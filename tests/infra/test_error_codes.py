@@ -12,12 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambdas import errors
-from lambdas.adapters.aws import MESSAGE_LENGTH, errors_in_our_words
-from tests.infra.test_calls import AT_TIMES, BESIDE, LOADING
+from lambdas.adapters.aws import MESSAGE_LENGTH, translating_errors
+from tests.infra.test_calls import AT_TIMES, AUXILIARY, LOADING
 from tests.workflow.test_failures import CALLS
 from tests.workflow.test_machine import functions_of
 
-MADE = sorted({*CALLS, *BESIDE, *LOADING, *AT_TIMES})
+MADE = sorted({*CALLS, *AUXILIARY, *LOADING, *AT_TIMES})
 """Function and operation, as the tests of the policies have them."""
 
 OPERATIONS = sorted(
@@ -147,7 +147,7 @@ def raised(code: str, message: str = "", status: int = 400) -> errors.TimeMachin
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     error = ClientError(answer, "Any")
-    with pytest.raises(errors.TimeMachineError) as found, errors_in_our_words("doing it"):
+    with pytest.raises(errors.TimeMachineError) as found, translating_errors("doing it"):
         raise error
     return found.value
 
@@ -222,5 +222,5 @@ def test_the_message_of_aws_is_kept_for_who_has_to_mend_it() -> None:
 def test_the_message_is_one_line_bounded_and_names_no_access_key() -> None:
     assert "\n" not in str(raised("AccessDenied", "one\n  two\r\nthree"))
     assert len(str(raised("AccessDenied", "x" * 100_000))) < MESSAGE_LENGTH + 100
-    told = str(raised("InvalidAccessKeyId", "the key ASIAIOSFODNN7EXAMPLE is not known"))
-    assert "ASIA" not in told
+    message = str(raised("InvalidAccessKeyId", "the key ASIAIOSFODNN7EXAMPLE is not known"))
+    assert "ASIA" not in message

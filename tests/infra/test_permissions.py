@@ -25,7 +25,7 @@ from stacks.permissions import (
     table,
     too_long,
 )
-from stacks.spec import BESIDE, LOAD, WORKFLOW
+from stacks.spec import AUXILIARY, LOAD, WORKFLOW
 from tests.infra.cases import Case, cases, circumstances, context_of, resource_of, tags_of, things
 from tests.infra.policies import (
     NAMES,
@@ -281,7 +281,7 @@ def test_a_condition_goes_by_keys_that_aws_sets(simulator: Simulator, role: str)
 def test_the_roles_are_those_of_the_functions() -> None:
     assert [spec.name for spec in WORKFLOW] == list(STATES)
     assert [spec.name for spec in LOAD] == list(LOAD_STATES)
-    assert [spec.name for spec in (*WORKFLOW, *BESIDE, *LOAD)] == list(FUNCTIONS)
+    assert [spec.name for spec in (*WORKFLOW, *AUXILIARY, *LOAD)] == list(FUNCTIONS)
     assert [spec.name for spec in (*WORKFLOW, *LOAD) if spec.in_vpc] == list(IN_VPC)
 
 

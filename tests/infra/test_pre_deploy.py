@@ -109,9 +109,9 @@ def test_the_drill_is_started_and_then_its_verdict_is_exported(example: Made) ->
 
 def test_later_stages_read_the_verdict_and_the_snapshot(example: Made) -> None:
     approve, release = example.stages()["Deploy"]
-    told = approve["Configuration"]["CustomData"]
+    message = approve["Configuration"]["CustomData"]
     for name in ("verdict", "snapshot_id", "report"):
-        assert f"#{{PreDeploy.{name}}}" in told
+        assert f"#{{PreDeploy.{name}}}" in message
     assert json.loads(release["Configuration"]["EnvironmentVariables"]) == [
         {"name": "SNAPSHOT_ID", "type": "PLAINTEXT", "value": "#{PreDeploy.snapshot_id}"}
     ]

@@ -58,8 +58,8 @@ def test_each_word_of_an_inconclusive_reason_is_explained(word: str) -> None:
 def test_what_rolls_a_first_deployment_back_is_quoted_with_its_remedy(
     said: str, remedy: str
 ) -> None:
-    told = TEXT.split(said)[1].split("\n\n")[0]
-    assert remedy in told
+    message = TEXT.split(said)[1].split("\n\n")[0]
+    assert remedy in message
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))

@@ -218,7 +218,7 @@ def test_a_load_into_kept_copies_alone_needs_no_targets_and_no_network_of_theirs
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"buckets": None}, "buckets: is missing; it is the S3 buckets that may be read"),
         ({"targets": None}, "targets: is missing; it is the servers in load.target_security"),
@@ -257,9 +257,9 @@ def test_a_load_into_kept_copies_alone_needs_no_targets_and_no_network_of_theirs
         ),
     ],
 )
-def test_what_a_load_lacks_or_contradicts_is_told(change: dict[str, Any], told: str) -> None:
+def test_what_a_load_lacks_or_contradicts_is_told(change: dict[str, Any], message: str) -> None:
     load = {key: value for key, value in {**LOAD, **change}.items() if value is not None}
-    with pytest.raises(BadSettings, match=f"load.{told}"):
+    with pytest.raises(BadSettings, match=f"load.{message}"):
         from_context(context(load=load, network=GIVEN))
 
 

@@ -185,7 +185,7 @@ def test_cdk_nag_refuses_what_nobody_has_explained(tmp_path: Path) -> None:
 def test_each_acknowledgement_is_granular_and_has_its_reason(tmp_path: Path) -> None:
     synthesise({"sources": [SHOP]}, tmp_path)
     text = (tmp_path / "tm-time-machine.metadata.json").read_text(encoding="utf-8")
-    told = [
+    message = [
         (path, finding, reason)
         for path, entries in json.loads(text).items()
         for entry in entries
@@ -193,8 +193,8 @@ def test_each_acknowledgement_is_granular_and_has_its_reason(tmp_path: Path) -> 
         for finding, reason in entry["data"].items()
         if "AwsSolutions" in finding
     ]
-    assert len(told) > 30
-    for path, finding, reason in told:
+    assert len(message) > 30
+    for path, finding, reason in message:
         assert len(reason) > 20, finding
         assert path.count("/") > 1, path
         assert "IAM5" not in finding or "[Resource::" in finding, finding
@@ -219,17 +219,17 @@ def test_secrets_beyond_a_functions_environment_are_refused(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("length", "told"), [(160, " for the 4 KB"), (500, ", or .* the policy of PlanLoad")]
+    ("length", "message"), [(160, " for the 4 KB"), (500, ", or .* the policy of PlanLoad")]
 )
 def test_targets_beyond_an_environment_or_a_policy_are_refused(
-    tmp_path: Path, length: int, told: str
+    tmp_path: Path, length: int, message: str
 ) -> None:
     targets = [
         {"db_instance_id": f"db{n}", "secret_arn": SECRET.replace("shop", f"{n:0{length}}")}
         for n in range(20)
     ]
     load = {**LOAD, "targets": targets}
-    with pytest.raises(BadSettings, match=rf"load\.targets: are too many{told}"):
+    with pytest.raises(BadSettings, match=rf"load\.targets: are too many{message}"):
         synthesise({"sources": [SHOP], "network": GIVEN, "load": load}, tmp_path)
 
 
@@ -294,9 +294,9 @@ def test_each_login_is_told_to_those_who_use_it(synthesised: Synthesised) -> Non
     loads = {f"tm-{spec.name}" for spec in LOAD_FUNCTIONS}
     for function in of_type(template, "AWS::Lambda::Function").values():
         variables = function["Environment"]["Variables"]
-        told = {name for name in variables if name.endswith("_SECRETS")}
+        message = {name for name in variables if name.endswith("_SECRETS")}
         load = function["FunctionName"] in loads
-        assert told == ({"TM_LOAD_SECRETS"} if load else {"TM_SOURCE_SECRETS"})
+        assert message == ({"TM_LOAD_SECRETS"} if load else {"TM_SOURCE_SECRETS"})
         if load:
             secrets = dict.fromkeys(["shop-staging", "shop", "orders.example.org:5434"], SECRET)
             assert json.loads(variables["TM_LOAD_SECRETS"]) == secrets

@@ -93,9 +93,9 @@ def test_a_run_that_was_killed_leaves_nothing(moment: str) -> None:
         [sys.executable, "-c", RUN, moment], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as run:
         assert run.stdout is not None
-        told = run.stdout.readline().strip()
-        assert told, "the run did not start"
-        folder = Path(told)
+        message = run.stdout.readline().strip()
+        assert message, "the run did not start"
+        folder = Path(message)
         if moment == "initialising":
             watch((folder / "instance-1" / "data").exists, bool)
         servers = processes_of(folder)

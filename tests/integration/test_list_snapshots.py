@@ -140,6 +140,6 @@ def test_a_refusal_of_aws_is_told_in_one_line(
         assert main([]) == UNUSABLE
     finally:
         enter_function("")
-    told = capsys.readouterr().err
+    message = capsys.readouterr().err
     said = "listing the snapshots of every source: AWS answered ExpiredToken: scripted fault"
-    assert told.strip() == said
+    assert message.strip() == said

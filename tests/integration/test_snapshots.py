@@ -165,8 +165,10 @@ def test_the_copy_of_a_source_in_use_needs_crash_recovery_and_holds_what_was_com
     snapshot = rds.describe_db_snapshots(DBSnapshotIdentifier="busy")["DBSnapshots"][0]
 
     control = [cloud.binaries.program("pg_controldata"), str(data_of(cloud, "busy"))]
-    told = subprocess.run(control, capture_output=True, text=True, check=True, env={"LC_ALL": "C"})
-    (state,) = [line for line in told.stdout.splitlines() if "cluster state" in line]
+    message = subprocess.run(
+        control, capture_output=True, text=True, check=True, env={"LC_ALL": "C"}
+    )
+    (state,) = [line for line in message.stdout.splitlines() if "cluster state" in line]
     assert state.split(":")[1].strip() == "in production"
 
     rds.restore_db_instance_from_db_snapshot(

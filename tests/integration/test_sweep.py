@@ -231,11 +231,11 @@ def test_an_event_that_is_not_understood_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "message"),
     [("AccessDenied", "AccessDenied"), ("Throttling", "Throttling"), ("Odd", "Odd")],
 )
 def test_a_deletion_that_fails_is_told_and_the_rest_goes_on(
-    account: Account, code: str, told: str
+    account: Account, code: str, message: str
 ) -> None:
     for number in (1, 2, 3):
         account.add_instance(_copy(number))
@@ -246,7 +246,7 @@ def test_a_deletion_that_fails_is_told_and_the_rest_goes_on(
     ]
     answer = account.sweep()
     assert {entry["kind"] for entry in answer["failed"]} == {"copy", "snapshot"}
-    assert all(told in entry["reason"] for entry in answer["failed"])
+    assert all(message in entry["reason"] for entry in answer["failed"])
     assert len(answer["deleted"]) == 4
     assert answer["totals"]["SweepFailures"] == 2
     assert len(account.snapshots()) == 1
@@ -489,9 +489,9 @@ def test_when_time_runs_out_it_stops_cleanly_and_says_what_it_did_not_get_to(
     answer = handler({}, Hurry(looks))
     things = {("copy", _copy(n).made.name) for n in (1, 2)}
     things |= {("snapshot", _snapshot(n).made.name) for n in (1, 2)}
-    told = {(e["kind"], e["name"]) for e in answer["deleted"] + answer["failed"]}
-    missed = {kind for kind, name in told if name == "(the rest)"}
-    assert {(kind, name) for kind, name in things - told} <= {
+    message = {(e["kind"], e["name"]) for e in answer["deleted"] + answer["failed"]}
+    missed = {kind for kind, name in message if name == "(the rest)"}
+    assert {(kind, name) for kind, name in things - message} <= {
         (kind, name) for kind, name in things if kind in missed
     }
     assert all("time ran out" in entry["reason"] for entry in answer["failed"])
@@ -508,13 +508,13 @@ def test_each_deletion_is_logged_with_its_reason(account: Account, log: io.Strin
     account.add_snapshot(_snapshot(2))
     account.sweep(EXECUTION_ABORTED)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
-    told = [line for line in lines if line["message"] == "deleted"]
-    assert [(line["kind"], line["resource"]) for line in told] == [
+    message = [line for line in lines if line["message"] == "deleted"]
+    assert [(line["kind"], line["resource"]) for line in message] == [
         ("copy", _copy(1).made.name),
         ("snapshot", _snapshot(2).made.name),
     ]
-    assert told[0]["reason"] == "its execution is over"
-    assert told[1]["reason"].startswith("expired ")
+    assert message[0]["reason"] == "its execution is over"
+    assert message[1]["reason"].startswith("expired ")
     assert {(line["state"], line["drill"]) for line in lines} == {("Sweep", "drill-1")}
 
 
@@ -548,8 +548,8 @@ def test_the_age_of_the_newest_passed_snapshot_is_told_by_source(
     account.add_snapshot(_snapshot(2, "PASSED"))
     account.add_snapshot(_snapshot(1, "FAILED"))
     account.sweep()
-    told = _metrics(capsys.readouterr().out, source="orders")
-    assert told == {"PassedAgeSeconds": pytest.approx(2 * DAY.total_seconds(), abs=600)}
+    message = _metrics(capsys.readouterr().out, source="orders")
+    assert message == {"PassedAgeSeconds": pytest.approx(2 * DAY.total_seconds(), abs=600)}
 
 
 def test_an_incomplete_listing_tells_no_age(

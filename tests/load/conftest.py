@@ -110,7 +110,7 @@ class Loads:
         found = self.sql("SELECT relname FROM pg_class WHERE relname LIKE 'time_machine_load_%'")
         return [name for (name,) in found]
 
-    def told(self, ending: Ending) -> dict[str, str]:
+    def message(self, ending: Ending) -> dict[str, str]:
         """Everything that anybody could read of a load, but for the rejects."""
         return {
             "log": self.log.getvalue(),

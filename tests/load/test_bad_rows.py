@@ -54,7 +54,7 @@ def test_it_is_told_where_and_why_and_never_what(
 
 
 def nowhere(loads: Loads, ending: Ending, value: str) -> None:
-    for place, text in loads.told(ending).items():
+    for place, text in loads.message(ending).items():
         assert not value or value not in text, place
 
 
@@ -68,7 +68,7 @@ def test_what_triggers_and_references_refuse_is_told(loads: Loads, column: str, 
     assert "data.csv" in ending.cause
     assert ("line 2" in ending.cause) == (column == "raised")
     nowhere(loads, ending, "4711\\n")
-    assert "(4711)" not in str(loads.told(ending))
+    assert "(4711)" not in str(loads.message(ending))
 
 
 @pytest.mark.parametrize("part_mib", ["", TINY])

@@ -53,8 +53,8 @@ def test_the_first_row_that_is_refused_is_told(
     loads.make(table)
     before = loads.rows()
     loads.put(body_of(bad, 2718))
-    told = loads.step_through(**more)
-    assert told.startswith(f"s3://shop-exports/data.csv: line 2720: {reason}; ")
+    message = loads.step_through(**more)
+    assert message.startswith(f"s3://shop-exports/data.csv: line 2720: {reason}; ")
     assert loads.rows() == before
 
 

@@ -23,8 +23,8 @@ def test_rows_that_end_with_a_return_alone_are_loaded_otherwise(loads: Loads) ->
 
 
 def test_another_escape_and_left_out_rows_do_not_go_together() -> None:
-    told = faults(document(format={"escape": "\\"}, max_errors=1))
-    assert [fault.split(":")[0] for fault in told] == ["max_errors"]
+    message = faults(document(format={"escape": "\\"}, max_errors=1))
+    assert [fault.split(":")[0] for fault in message] == ["max_errors"]
 
 
 def test_a_cancelled_copy_is_no_bad_row(loads: Loads, capfd: pytest.CaptureFixture[str]) -> None:

@@ -116,8 +116,8 @@ def stored(
     loads: Loads, body: bytes, edges: Sequence[int], form: CsvFormat
 ) -> list[tuple[Any, ...]]:
     with session_of(loads) as session:
-        session.run("DROP TABLE IF EXISTS pairs", doing="")
-        session.run("CREATE TABLE pairs (n serial, a text, b text)", doing="")
+        session.run("DROP TABLE IF EXISTS pairs", action="")
+        session.run("CREATE TABLE pairs (n serial, a text, b text)", action="")
         for data, first_line in stretches(body, edges):
             with feed(
                 chunked(data, 7), PLAIN, form, lambda *_: None, begins=False, first_line=first_line
@@ -131,7 +131,7 @@ def stored(
                     with_header=False,
                     where="",
                 )
-        return session.rows("SELECT a, b FROM pairs ORDER BY n", doing="")
+        return session.rows("SELECT a, b FROM pairs ORDER BY n", action="")
 
 
 @settings(deadline=None, max_examples=24, suppress_health_check=list(HealthCheck))
@@ -152,16 +152,16 @@ def test_each_way_brings_every_row_once_though_every_part_is_tried_twice(
     target = Target("public", "pairs", ("a", "b"), ("a", "b"), (), definition, way)
     parts, load_id = reached(body, edges, etag=etag), str(uuid.uuid4())
     with session_of(loads) as session:
-        session.run("DROP TABLE IF EXISTS pairs", doing="")
+        session.run("DROP TABLE IF EXISTS pairs", action="")
         if not definition:
-            session.run("CREATE TABLE pairs (a text, b text)", doing="")
+            session.run("CREATE TABLE pairs (a text, b text)", action="")
         for part, its_rows in [*parts, *reversed(parts)]:
             form = CsvFormat(null=NULL)
             load_part(session, load_id, part, target, its_rows, form, RULES, silent, refuse)
         filled = [Filled(target, [part.number for part, _ in parts])]
         assert move(session, load_id, filled, RULES, str) == [len(rows)]
         assert move(session, load_id, filled, RULES, str) == [len(rows)]
-        assert session.rows("SELECT a, b FROM pairs", doing="") == [tuple(row) for row in rows]
+        assert session.rows("SELECT a, b FROM pairs", action="") == [tuple(row) for row in rows]
 
 
 RULES = Rules("error", truncate_first=False, max_errors=0, analyze=False, atomic=True)
@@ -234,15 +234,15 @@ def test_the_line_of_a_bad_row_is_its_last_one(
     at = bad % (len(good) + 1)
     with_fault = [*good[:at], fault, *good[at:], b""]
     body = ending.encode().join(with_fault)
-    told = refused_line(loads, body)
-    if told is None:
+    message = refused_line(loads, body)
+    if message is None:
         return
     lines = Lines(b'"')
     for chunk in chunked(body, size):
         lines.add(chunk)
     before = ending.encode().join([*good[:at], b""]) if at else b""
-    assert lines.line(told) == (before + fault).count(b"\n") + 1
-    begin, end = row_of_line(body, told, b'"')
+    assert lines.line(message) == (before + fault).count(b"\n") + 1
+    begin, end = row_of_line(body, message, b'"')
     assert (begin, body[begin:end]) == (len(before), fault + ending.encode())
 
 

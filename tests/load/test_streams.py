@@ -77,9 +77,9 @@ def test_any_text_is_utf_8_in_the_end(text: str, size: int, encoding: str, mark:
     """One mark at the beginning goes, whether the codec writes it or the file has it."""
     body = (("\ufeff" if mark else "") + text).encode(encoding)
     name = {"utf-8-sig": "utf-8"}.get(encoding, encoding)
-    told = b"".join(as_utf8(chunked(body, size), name)).decode()
+    message = b"".join(as_utf8(chunked(body, size), name)).decode()
     written = mark + (encoding in ("utf-16", "utf-32", "utf-8-sig"))
-    assert told in (
+    assert message in (
         {text.removeprefix("\ufeff")}
         if not written
         else {text, "\ufeff" + text, text.removeprefix("\ufeff")}

@@ -143,9 +143,9 @@ def test_a_new_table_is_copied_once_and_seen_by_nobody_before_its_end(tiny: Load
 def test_what_has_got_the_name_meanwhile_keeps_it(tiny: Loads, what: str) -> None:
     load = begun(tiny, **NEW)
     tiny.make(what)
-    told = tiny.call("FinishLoad", load=load)
-    assert told["errorType"] == "BadData"
-    assert "public.t was not there when the load began, and is now" in told["errorMessage"]
+    message = tiny.call("FinishLoad", load=load)
+    assert message["errorType"] == "BadData"
+    assert "public.t was not there when the load began, and is now" in message["errorMessage"]
     assert tiny.call("TidyLoad", load=load)["loaded"] is None
     assert tiny.staging() == []
     if "TABLE" in what:
@@ -174,12 +174,12 @@ def test_bad_rows_are_counted_over_all_parts_before_a_new_table_is_named(
     for place in range(bad):
         lines[(place + 1) * ROWS // bad] += b"1,2\n"
     tiny.put(b"".join(lines))
-    told = tiny.step_through(**NEW, max_errors=allowed)
+    message = tiny.step_through(**NEW, max_errors=allowed)
     if bad <= allowed:
-        assert (told["rows"], told["rejected"]) == (ROWS, bad)
+        assert (message["rows"], message["rejected"]) == (ROWS, bad)
         assert content(tiny) == ALL
     else:
-        assert "3 bad rows, and 2 were allowed" in told
+        assert "3 bad rows, and 2 were allowed" in message
         assert not is_there(tiny)
 
 
@@ -206,7 +206,7 @@ def test_parts_that_begin_together_make_one_table(loads: Loads) -> None:
     """The second one comes while the first one's table is there for nobody else yet."""
     target = Target("public", "t", ("id",), ("id",), (), (("id", "bigint"),), Way.HIDDEN)
     with session(loads) as first, session(loads) as second, ThreadPoolExecutor(1) as pool:
-        with first.transaction(doing=""):
+        with first.transaction(action=""):
             new_table.make(first, "load", target)
             making = pool.submit(new_table.make, second, "load", target)
             time.sleep(0.2)
@@ -220,23 +220,23 @@ def test_a_part_that_can_not_come_in_leaves_the_others_and_they_are_named(tiny: 
     tiny.put(BODY + b"planted-4711\n")
     ending = tiny.run(**APART)
     assert ending.status == "FAILED"
-    told = re.match(
+    message = re.match(
         r"Not atomic, as was asked: 2 of 3 parts are in the table and stay, (\d+) rows:"
         r" s3://shop-exports/data.csv bytes 0-(\d+) \(from line 1\)\. Take them out before you"
         r" load again, .*FinishLoad: BadData: .*line 6002, column id",
         ending.cause,
     )
-    assert told, ending.cause
-    rows = BODY[: int(told[2]) + 1].splitlines()[1:]
+    assert message, ending.cause
+    rows = BODY[: int(message[2]) + 1].splitlines()[1:]
     assert tiny.rows() == [(int(row),) for row in rows]
-    assert int(told[1]) == len(rows) < ROWS
+    assert int(message[1]) == len(rows) < ROWS
     assert tiny.staging() == []
     (result,) = (tiny.cloud.evidence()[key] for key in tiny.cloud.evidence() if "result" in key)
     assert b'"parts":[1,2]' in result
     assert '"planned"' in (log := tiny.log.getvalue())
     assert re.search(r'"planned".*"atomic":\s?false', log)
     assert re.search(r'"partly loaded".*"atomic":\s?false', log)
-    assert "planted-4711" not in str(tiny.told(ending))
+    assert "planted-4711" not in str(tiny.message(ending))
     tiny.put(BODY)
     assert tiny.load(on_conflict="skip")["rows"] == ROWS - len(rows)
     assert content(tiny) == ALL
@@ -295,10 +295,10 @@ def test_a_key_that_another_part_brings_is_told_by_its_line(
     commit = when_it_runs(tiny, "COPY", let_it_wait)
     load = begun(tiny, **APART)
     commit.join()
-    told = tiny.call("FinishLoad", load=load)["errorMessage"]
+    message = tiny.call("FinishLoad", load=load)["errorMessage"]
     tiny.call("TidyLoad", load=load)
     other.close()
-    assert "line 8: a key that must be unique is there already" in told
+    assert "line 8: a key that must be unique is there already" in message
 
 
 @pytest.mark.parametrize(
@@ -330,5 +330,5 @@ def test_parts_that_follow_on_each_other_are_told_as_one() -> None:
         4: Staged("x", 1, first=30, end=40, first_line=9),
         5: Staged("x", 0, first=40, end=40, first_line=1),
     }
-    told = [str(stretch) for stretch in partial_load.joined(parts, notes)]
-    assert told == ["s3://b/k bytes 0-19 (from line 1)", "s3://b/k bytes 30-39 (from line 9)"]
+    message = [str(stretch) for stretch in partial_load.joined(parts, notes)]
+    assert message == ["s3://b/k bytes 0-19 (from line 1)", "s3://b/k bytes 30-39 (from line 9)"]

@@ -176,13 +176,15 @@ def test_parts_side_by_side_agree_on_types_that_change_nothing(
     assert result["rows"] == DEEP
     assert kinds(loads) == ["bigint", "text", "text", "text", "text", "numeric"]
     assert as_written(loads, body)
-    assert [told.split(":")[0].rpartition(".")[2] for told in sorted(result["types_widened"])] == [
+    assert [
+        message.split(":")[0].rpartition(".")[2] for message in sorted(result["types_widened"])
+    ] == [
         "day",
         "flag",
         "n",
         "zip",
     ]
-    assert any("line 22002" in told for told in result["types_widened"])
+    assert any("line 22002" in message for message in result["types_widened"])
 
 
 def test_objects_of_one_table_agree_on_types_that_change_nothing(loads: Loads) -> None:
@@ -212,7 +214,7 @@ def test_a_value_that_asks_for_another_type_is_nowhere_told(loads: Loads) -> Non
     loads.put(body_of(["1", "planted-4711"], 10_001))
     ending = loads.run(**INFER)
     assert ending.status == "SUCCEEDED", ending.cause
-    for place, text in loads.told(ending).items():
+    for place, text in loads.message(ending).items():
         assert "planted-4711" not in text, place
     assert "line 10004" in str(ending.output)
 

@@ -24,7 +24,7 @@ _OF_STATUSES = {"UNMEASURED": "not_measured", "EXEMPT": "exempt", "WRONG": "rema
 _ANSWERS = {"warning", "blocked"}
 _JUDGES = {"_not_atomic"}
 """Functions that tell faults under another name."""
-_LISTS = {"faults", "_faults", "told", "unknown"}
+_LISTS = {"faults", "_faults", "message", "unknown"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -240,7 +240,7 @@ def _faults(node: ast.AST) -> list[ast.expr]:
             return values
         case ast.Return(value=ast.ListComp(elt=value)) | ast.Yield(value=ast.expr() as value):
             return [value]
-        case ast.Assign(targets=[ast.Name(id="told")], value=ast.Tuple(elts=rows)):
+        case ast.Assign(targets=[ast.Name(id="message")], value=ast.Tuple(elts=rows)):
             return [row.elts[0] for row in rows if isinstance(row, ast.Tuple)]
     return []
 
@@ -248,7 +248,7 @@ def _faults(node: ast.AST) -> list[ast.expr]:
 def _of_call(called: str, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     if called in error_classes() and node.args:
         yield from ((called, value) for value in _elements(node))
-    elif called == "Look" and "FAILED" in ast.unparse(node.args[0]):
+    elif called == "Observation" and "FAILED" in ast.unparse(node.args[0]):
         yield "status", node.args[1]
     elif called == "Measurement" and len(node.args) > 1:
         status = ast.unparse(node.args[1]).rpartition(".")[2]

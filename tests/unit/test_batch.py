@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.drill.admission.request import BASELINE_NONE
-from lambdas.drill.checks.shape import Bench, Seen, Survey, SurveyedDatabase
+from lambdas.drill.checks.shape import CheckContext, Discovered, Survey, SurveyedDatabase
 from lambdas.drill.units import Status, Unit
 from lambdas.drill.verification.batch import measure_batch, plan_units
 
@@ -19,7 +19,7 @@ def test_nonsense_in_one_unit_is_told_by_class_and_line_and_the_next_is_measured
         Unit(id="one", check="sequences", database="d", subject="s", detail={"hunter2": 1}),
         Unit(id="two", check="sequences", database="d", subject="s", exempt=True),
     ]
-    bench = Bench(_no_session, {}, {})
+    bench = CheckContext(_no_session, {}, {})
 
     first, second = measure_batch(units, bench, lambda: 60)
 
@@ -30,14 +30,14 @@ def test_nonsense_in_one_unit_is_told_by_class_and_line_and_the_next_is_measured
 
 
 def test_a_check_that_can_not_plan_is_a_unit_that_says_so_and_the_others_plan() -> None:
-    seen = {"sequences": Seen({"uses": None})}
+    seen = {"sequences": Discovered({"uses": None})}
     survey = Survey([SurveyedDatabase("shop", 7, seen=seen)], BASELINE_NONE)
 
     units = plan_units(survey)
 
-    (told,) = [unit for unit in units if unit.check == "sequences"]
-    assert told.database == MAINTENANCE_DATABASE
-    assert "KeyError at sequences.py:" in told.detail["unseen"]["unread"]
+    (message,) = [unit for unit in units if unit.check == "sequences"]
+    assert message.database == MAINTENANCE_DATABASE
+    assert "KeyError at sequences.py:" in message.detail["unseen"]["unread"]
     assert any(unit.check == "databases" for unit in units)
 
 

@@ -46,11 +46,11 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
 
         def do_GET(self) -> None:
             body = made.answer(self.path)
-            told = body or b"<Error><Code>NoSuchKey</Code></Error>"
+            message = body or b"<Error><Code>NoSuchKey</Code></Error>"
             self.send_response(200 if body else 404)
-            self.send_header("Content-Length", str(len(told)))
+            self.send_header("Content-Length", str(len(message)))
             self.end_headers()
-            self.wfile.write(told)
+            self.wfile.write(message)
 
         def log_message(self, *_: object) -> None:
             """Nothing."""

@@ -24,8 +24,8 @@ REMEDY_PUT_BEHIND = (set(OF_WORDS) - {"NotFound", "AccessDenied", "ServiceUnavai
     "RowRefused",
     "DatabaseBusy",
 }
-"""``remedy_of_word``, ``remedy_of`` or ``remedies_told`` does it; not for the words that end a load
-too, whose failure is shown as it is."""
+"""``remedy_of_word``, ``remedy_of`` or ``errors_with_remedies`` does it; not for the words that end
+a load too, whose failure is shown as it is."""
 OF_DRILLS = ("lambdas/adapters/rds.py", "lambdas/adapters/copy_server.py")
 NO_MESSAGE = {"RowsRefused"}
 """Caught within the package that raises it."""

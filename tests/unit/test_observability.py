@@ -100,16 +100,16 @@ def test_every_line_tells_state_drill_and_execution(
     log: io.StringIO, event: Event, drill: str
 ) -> None:
     _succeeds(event, None)
-    told = {(line["state"], line["drill"], line["execution"]) for line in _lines(log)}
-    assert told == {("PlanDrill", drill, "arn:1")}
+    message = {(line["state"], line["drill"], line["execution"]) for line in _lines(log)}
+    assert message == {("PlanDrill", drill, "arn:1")}
 
 
 def test_an_event_of_eventbridge_is_told_by_the_execution_that_it_is_about(
     log: io.StringIO,
 ) -> None:
     _succeeds({"detail-type": "x", "detail": {"executionArn": "arn:1", "name": "nightly-1"}}, None)
-    told = {(line["drill"], line["execution"]) for line in _lines(log)}
-    assert told == {("nightly-1", "arn:1")}
+    message = {(line["drill"], line["execution"]) for line in _lines(log)}
+    assert message == {("nightly-1", "arn:1")}
 
 
 @pytest.mark.parametrize(

@@ -160,10 +160,10 @@ def test_a_bad_input_is_told_one_fault_a_line_before_there_is_a_cloud(
     file.write_text(document, encoding="utf-8")
     done = drill(folder, "--input", str(file))
     assert done.returncode == 2
-    first, *told = done.stdout.splitlines()
+    first, *message = done.stdout.splitlines()
     assert first == f"INPUT: {file} can't be used:"
-    assert len(told) == len(faults)
-    for line, begin in zip(told, faults, strict=True):
+    assert len(message) == len(faults)
+    for line, begin in zip(message, faults, strict=True):
         assert line.startswith(f"- {begin}")
     assert "the embedded cloud is up" not in done.stdout
 

@@ -241,11 +241,13 @@ def test_with_a_catalog_baseline_the_write_counters_bound_the_rows(cloud: Cloud)
     assert f"Warning: {warning} wrong, allow 23 since the drill of" in second.output["headline"]
     reports = {key: body for key, body in cloud.evidence().items() if key.endswith("report.json")}
     results = json.loads(reports[max(reports)])["results"]
-    told = {r["subject"]: (r["claim"], r["notes"][-1]) for r in results if r["check"] == "counts"}
-    assert told["public.counted"][0] == told["sales.orders"][0] == "consistent"
-    assert "they allow 35 rows" in told["public.counted"][1]
-    assert told["public.emptied"][0] == told["public.lacking"][0] == "not compared"
-    assert "TRUNCATE" in told["public.emptied"][1]
+    message = {
+        r["subject"]: (r["claim"], r["notes"][-1]) for r in results if r["check"] == "counts"
+    }
+    assert message["public.counted"][0] == message["sales.orders"][0] == "consistent"
+    assert "they allow 35 rows" in message["public.counted"][1]
+    assert message["public.emptied"][0] == message["public.lacking"][0] == "not compared"
+    assert "TRUNCATE" in message["public.emptied"][1]
 
 
 def _forget_rows(cloud: Cloud, server: PostgresServer, table: str) -> None:

@@ -93,8 +93,8 @@ def test_a_refused_look_fails_the_job_in_our_words(
     cloud: Cloud, pipeline: Stubber, code: str, kind: str
 ) -> None:
     cloud.ledger.faults.append(Fault("stepfunctions.DescribeExecution", code))
-    told = f"reading the execution arn:x: AWS answered {code}: scripted fault"
-    expect_failure(pipeline, kind, told)
+    message = f"reading the execution arn:x: AWS answered {code}: scripted fault"
+    expect_failure(pipeline, kind, message)
     assert export(cloud, "arn:x") == {"variables": None}
 
 

@@ -85,9 +85,9 @@ def test_a_copy_that_passed_is_kept_loaded_into_and_swept_when_its_time_is_over(
     assert report["cleanup"] == {"done": True, "detail": until}
     page = next(b for k, b in cloud.evidence().items() if k.endswith("report.html")).decode()
     message = cloud.notices()[-1].message
-    for told in (until, f"{kept['host']}:{kept['port']}", kept["secret_arn"]):
-        assert told in page
-        assert told in message
+    for detail in (until, f"{kept['host']}:{kept['port']}", kept["secret_arn"]):
+        assert detail in page
+        assert detail in message
 
     loaded = load_into(cloud, load_machine, copy)
     assert loaded.status == "SUCCEEDED", loaded.cause
@@ -102,8 +102,10 @@ def test_a_copy_that_passed_is_kept_loaded_into_and_swept_when_its_time_is_over(
     assert keep_again(cloud)["kept"] == kept
     answer = sweep(cloud)
     assert answer["deleted"] == []
-    told = {entry["name"]: entry["reason"] for entry in answer["left"] if entry["kind"] == "copy"}
-    assert told == {copy: f"is kept until {kept['expires_at']}"}
+    kept_because = {
+        entry["name"]: entry["reason"] for entry in answer["left"] if entry["kind"] == "copy"
+    }
+    assert kept_because == {copy: f"is kept until {kept['expires_at']}"}
     assert leftovers(cloud) == [copy]
     sweep_after_its_time(cloud, copy)
 

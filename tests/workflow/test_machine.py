@@ -15,7 +15,7 @@ from jsonata import Jsonata
 from lambdas import errors
 from local.cloud import INTEGRATIONS as CALLS_OF_AWS
 from local.cloud import STATE_MACHINES
-from stacks.spec import BESIDE, LOAD, WORKFLOW
+from stacks.spec import AUXILIARY, LOAD, WORKFLOW
 
 ROOT = Path(__file__).parents[2]
 MACHINES = ("drill", "load")
@@ -55,8 +55,8 @@ STATES: dict[str, dict[str, Any]] = MACHINE["States"]
 LOAD_STATES: dict[str, dict[str, Any]] = machine("load")["States"]
 INTEGRATIONS = {"NotifyPeople": "${SnsPublish}"}
 """The tasks that call AWS themselves; every other one is a function of its name."""
-MODULES = {spec.name: spec.module for spec in (*WORKFLOW, *LOAD, *BESIDE)}
-OUTSIDE = {spec.module for spec in BESIDE}
+MODULES = {spec.name: spec.module for spec in (*WORKFLOW, *LOAD, *AUXILIARY)}
+OUTSIDE = {spec.module for spec in AUXILIARY}
 """Handlers of functions that are not states."""
 PIPELINE_LIMIT_SECONDS = 7 * 24 * 3600
 """CodePipeline gives a Step Functions action up after 7 days, and lets the execution go on."""

@@ -19,7 +19,7 @@ ENDS: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
-def told(cloud: Cloud, document: dict[str, Any]) -> tuple[Any, SentNotice]:
+def message(cloud: Cloud, document: dict[str, Any]) -> tuple[Any, SentNotice]:
     """How a drill ended and the one notice that was sent of it."""
     before = len(cloud.notices())
     ending = cloud.run({"db_instance_id": SOURCE, **document})
@@ -32,7 +32,7 @@ def test_every_end_is_told_once(cloud: Cloud, name: str) -> None:
     document, verdict, said = ENDS[name]
     if name == "overdue":
         cloud.rds.mishap.restore_never_ends = True
-    ending, sent = told(cloud, document)
+    ending, sent = message(cloud, document)
     assert sent.subject.startswith(f"{verdict}: {SOURCE}")
     assert sent.attributes == {"verdict": verdict, "source": SOURCE}
     assert sent.message.startswith(f"{verdict}: ")
@@ -43,7 +43,7 @@ def test_every_end_is_told_once(cloud: Cloud, name: str) -> None:
 
 def test_a_drill_that_could_not_be_planned_is_told_too(cloud: Cloud) -> None:
     cloud.ledger.faults.append(Fault("rds.DescribeDBInstances", "AccessDenied"))
-    ending, sent = told(cloud, {})
+    ending, sent = message(cloud, {})
     assert ending.error == "DrillInconclusive"
     assert sent.subject == "INCONCLUSIVE: a drill could not be planned"
     assert "AccessDenied\nNothing was made." in sent.message
@@ -57,10 +57,10 @@ def test_a_drill_that_could_not_be_planned_is_told_too(cloud: Cloud) -> None:
 def test_an_unusable_source_is_called_unknown(cloud: Cloud, source: Any) -> None:
     """An attribute of a message may be neither empty nor null."""
     cloud.ledger.faults.append(Fault("rds.DescribeDBInstances", "AccessDenied"))
-    _, sent = told(cloud, {"db_instance_id": source})
+    _, sent = message(cloud, {"db_instance_id": source})
     assert sent.attributes["source"] == "unknown"
     break_state(cloud, "PlanDrill")
-    _, sent = told(cloud, {"db_instance_id": source})
+    _, sent = message(cloud, {"db_instance_id": source})
     assert sent.attributes["source"] == "unknown"
 
 
@@ -80,7 +80,7 @@ def test_a_lost_report_is_told_with_the_verdict_that_is_known(
     cloud: Cloud, document: dict[str, Any], verdict: str, said: str
 ) -> None:
     break_state(cloud, "PublishReport")
-    ending, sent = told(cloud, document)
+    ending, sent = message(cloud, document)
     assert ending.status == "FAILED"
     assert sent.attributes == {"verdict": verdict, "source": SOURCE}
     assert sent.subject == f"{verdict}: {SOURCE} (no report)"
@@ -91,11 +91,11 @@ def test_a_lost_report_is_told_with_the_verdict_that_is_known(
 
 def test_a_copy_that_is_still_there_is_what_people_hear_of_first(cloud: Cloud) -> None:
     cloud.ledger.faults.append(Fault("rds.DeleteDBInstance", "AccessDenied"))
-    _, sent = told(cloud, {})
+    _, sent = message(cloud, {})
     assert "may still cost money" in sent.message.splitlines()[1]
     assert "Runbook: CleanupFailed" in sent.message
     break_state(cloud, "PublishReport")
-    _, sent = told(cloud, {})
+    _, sent = message(cloud, {})
     assert "may still cost money" in sent.message
 
 

@@ -133,8 +133,8 @@ def test_a_drill_that_runs_is_left_in_peace(cloud: Cloud) -> None:
     assert ending.status == "SUCCEEDED", ending.cause
     (answer,) = answers
     assert answer["deleted"] == []
-    told = {entry["kind"]: entry["reason"] for entry in answer["left"]}
-    assert told["copy"].startswith("its execution is running; expires ")
+    message = {entry["kind"]: entry["reason"] for entry in answer["left"]}
+    assert message["copy"].startswith("its execution is running; expires ")
 
 
 def test_a_copy_that_its_drill_could_not_delete_goes_with_the_next_sweep(cloud: Cloud) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lambdas.common.versions import read_as
-from lambdas.drill.checks.shape import Seen
+from lambdas.drill.checks.shape import Discovered
 from lambdas.drill.drill import Drill, drill_from
 from local.cloud import SOURCE, Cloud
 from tests.workflow.conftest import leftovers
@@ -95,7 +95,7 @@ def test_what_another_version_left_in_the_evidence_is_read(cloud: Cloud) -> None
 
 def test_an_unseen_database_of_another_version_is_judged() -> None:
     """Only a survey that failed writes this one."""
-    assert read_as(Seen, {"unread": "why", **LATER}) == Seen(unread="why")
+    assert read_as(Discovered, {"unread": "why", **LATER}) == Discovered(unread="why")
 
 
 def test_what_the_teardown_needs_is_all_that_a_drill_must_have(cloud: Cloud) -> None:

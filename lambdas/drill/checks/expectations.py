@@ -12,7 +12,7 @@ from lambdas.drill.admission.expectation import (
     is_json,
     is_met,
 )
-from lambdas.drill.checks.shape import Bench, Check, Survey
+from lambdas.drill.checks.shape import Check, CheckContext, Survey
 from lambdas.drill.units import Claim, Measurement, Status, Unit
 from lambdas.errors import QueryFailed
 
@@ -64,14 +64,14 @@ ADVICE = (
 )
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Run the query; it must give one row with one column."""
     expect = unit.detail["expect"]
     expected = expectation_from(expect)
     try:
-        with bench.session(unit.database) as session:
+        with context.session(unit.database) as session:
             session.ask_as_the_user()
-            rows, types = session.printed(unit.detail["sql"], doing="the expectation's query")
+            rows, types = session.printed(unit.detail["sql"], action="the expectation's query")
             if expected is None or len(rows) != 1 or len(types) != 1:
                 note = "the query must give one row with one column; write it as an aggregate"
                 return Measurement(unit.id, Status.UNMEASURED, notes=(note,))
@@ -95,14 +95,14 @@ def _met(
     if not expected.quoted:
         if type_number == MONEY and value is not None:
             query = sql.SQL("SELECT {}::money::numeric::text").format(sql.Literal(value))
-            (value,) = session.row(query, doing="reading the query's value")
+            (value,) = session.row(query, action="reading the query's value")
         met = is_met(expected, value, type_number)
         return met, "" if met is not None else "; cast it to what it is compared with"
     if value is None:
         return False, ""
     if expected.is_of_equality and value == expected.literal:
         return expected.operator == "=", ""
-    (name,) = session.row(_TYPE, [type_number], doing="reading the type of the query's value")
+    (name,) = session.row(_TYPE, [type_number], action="reading the type of the query's value")
     try:
         return _compared(session, expected, value, name), ""
     except QueryFailed as error:
@@ -117,7 +117,7 @@ def _compared(session: Session, expected: Expectation, value: str, type_name: st
         wanted=sql.Literal(expected.literal),
         of=sql.SQL(type_name),
     )
-    (met,) = session.row(query, doing="comparing the query's value")
+    (met,) = session.row(query, action="comparing the query's value")
     return bool(met)
 
 
@@ -151,12 +151,12 @@ def _is_same_document(session: Session, wanted: str, value: str) -> bool:
     """As documents, or the text that a document is against a text that is none."""
     (text,) = session.row(
         sql.SQL("SELECT {}::jsonb OPERATOR(pg_catalog.#>>) '{{}}'").format(sql.Literal(value)),
-        doing="reading the query's value",
+        action="reading the query's value",
     )
     query = sql.SQL("SELECT {}::jsonb OPERATOR(pg_catalog.=) {}::jsonb")
     literals = (sql.Literal(value), sql.Literal(wanted))
     try:
-        (same,) = session.row(query.format(*literals), doing="comparing the query's value")
+        (same,) = session.row(query.format(*literals), action="comparing the query's value")
     except QueryFailed as error:
         if not error.sqlstate.startswith(_UNREADABLE):
             raise
@@ -168,7 +168,7 @@ def _printed(session: Session, wanted: str, type_name: str) -> str:
     """The wanted value as PostgreSQL prints it, or as it is where it can't be read."""
     query = sql.SQL("SELECT {}::{}::text").format(sql.Literal(wanted), sql.SQL(type_name))
     try:
-        (printed,) = session.row(query, doing="reading what is expected")
+        (printed,) = session.row(query, action="reading what is expected")
     except QueryFailed as error:
         if error.sqlstate not in _NO_COMPARISON:
             raise

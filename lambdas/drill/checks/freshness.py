@@ -16,7 +16,7 @@ from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey
+from lambdas.drill.checks.shape import Check, CheckContext, Survey
 from lambdas.drill.recovery_point.rpo import CHECK as NAME
 from lambdas.drill.recovery_point.rpo import PROVEN_UNTIL, WINDOW_BYTES, WINDOW_SECONDS
 from lambdas.drill.units import Claim, Measurement, Unit
@@ -54,10 +54,10 @@ def read(session: Session) -> dict[str, Any]:
     is on the disk once the reading has waited for those that are asynchronous. What was rolled
     back need not be: nobody waits for the end of a subtransaction.
     """
-    _, following, _ = session.row(_POSITION, doing="reading the newest transaction")
+    _, following, _ = session.row(_POSITION, action="reading the newest transaction")
     first = max(_FIRST_NORMAL, following - NEWEST)
     endings = _endings(session, first, following)
-    position, _, at = session.row(_POSITION, doing="reading the position in the log")
+    position, _, at = session.row(_POSITION, action="reading the position in the log")
     return {
         "position": int(position),
         "next": following,
@@ -87,15 +87,15 @@ def plan(survey: Survey) -> Iterator[Unit]:
     )
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Hold the copy's log and its newest transactions against the first reading."""
     outcome = Outcome()
     if unit.detail["gap"]:
         outcome.not_measured(unit.detail["gap"])
         return outcome.measurement(unit)
     before, after = unit.detail["before"], unit.detail["after"]
-    with bench.session(unit.database) as session:
-        position, following, _ = session.row(_POSITION, doing="reading the position in the log")
+    with context.session(unit.database) as session:
+        position, following, _ = session.row(_POSITION, action="reading the position in the log")
         timeline = _timeline(session)
         endings = _endings(session, before["first"], min(following, before["next"]))
     findings = [
@@ -175,14 +175,14 @@ def _endings(session: Session, first: int, following: int) -> str:
     if following <= first:
         return ""
     parameters = [first, following - 1]
-    (letters,) = session.row(_ENDINGS, parameters, doing="reading how transactions ended")
+    (letters,) = session.row(_ENDINGS, parameters, action="reading how transactions ended")
     return str(letters)
 
 
 def _timeline(session: Session) -> int:
     """0 where the control file is not ours to read."""
     try:
-        return int(session.row(_TIMELINE, doing="reading the timeline")[0])
+        return int(session.row(_TIMELINE, action="reading the timeline")[0])
     except QueryFailed:
         return 0
 

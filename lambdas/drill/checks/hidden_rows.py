@@ -52,13 +52,13 @@ def seeing_all_rows(session: Session, oids: Sequence[int], name: str) -> Iterato
     finally:
         # A lost connection is told by what lost it.
         with suppress(DatabaseUnreachable):
-            session.run("SET ROLE NONE", doing="becoming the copy's master user again")
+            session.run("SET ROLE NONE", action="becoming the copy's master user again")
 
 
 def _become(session: Session, oids: Sequence[int], name: str) -> bool:
-    doing = f"looking for a role that sees the rows of {name}"
-    found = session.looked_up(_WHO_SEES, [list(oids)], doing=doing)
+    action = f"looking for a role that sees the rows of {name}"
+    found = session.looked_up(_WHO_SEES, [list(oids)], action=action)
     for (role,) in found:
         statement = sql.SQL("SET ROLE {}").format(sql.Identifier(role))
-        session.run(statement, doing=f"becoming a role that sees the rows of {name}")
+        session.run(statement, action=f"becoming a role that sees the rows of {name}")
     return bool(found)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.common.shortened import shortened
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey
+from lambdas.drill.checks.shape import Check, CheckContext, Survey
 from lambdas.drill.units import Claim, Measurement, Unit
 
 NAME = "horizons"
@@ -57,24 +57,26 @@ def plan(survey: Survey) -> Iterator[Unit]:
             yield Unit(f"{NAME}/{database.name}", NAME, database.name, "", claim=Claim.PROVEN)
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Look twice: a VACUUM may move a horizon past the transaction that the first look began at."""
     queries = [_TABLES, _DATABASES] if unit.database == MAINTENANCE_DATABASE else [_TABLES]
-    with bench.session(unit.database) as session:
+    with context.session(unit.database) as session:
         ahead = [*_ahead(session, queries)]
         if ahead:
             again = set(_ahead(session, queries))
             ahead = [found for found in ahead if found in again]
     outcome = Outcome()
-    told = [f"{what} is {value}, beyond the newest transaction; {ADVICE}" for what, value in ahead]
-    for text in shortened(told, TOLD, "more horizons"):
+    message = [
+        f"{what} is {value}, beyond the newest transaction; {ADVICE}" for what, value in ahead
+    ]
+    for text in shortened(message, TOLD, "more horizons"):
         outcome.wrong(text)
     return outcome.measurement(unit)
 
 
 def _ahead(session: Session, queries: list[str]) -> Iterator[tuple[str, str]]:
     for query in queries:
-        yield from session.rows(query, doing=f"reading the horizons of {session.database}")
+        yield from session.rows(query, action=f"reading the horizons of {session.database}")
 
 
 CHECK = Check(

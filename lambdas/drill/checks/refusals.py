@@ -59,8 +59,8 @@ def explained(session: Session, relation: Relation, error: QueryFailed) -> Query
     if query is None:
         return error
     try:
-        doing = f"asking why {relation.name} is refused"
-        rows = session.looked_up(query, [relation.oid], doing=doing)
+        action = f"asking why {relation.name} is refused"
+        rows = session.looked_up(query, [relation.oid], action=action)
     except (QueryFailed, DatabaseUnreachable):
         return error
     if not rows:

@@ -36,7 +36,7 @@ class Relation:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Discovered:
     """What a check saw in a database at the survey, or why it saw nothing."""
 
     found: Any = None
@@ -58,7 +58,7 @@ class SurveyedDatabase:
     exempt: str = ""
     closed: str = ""
     damaged: bool = False
-    seen: Mapping[str, Seen] = field(default_factory=dict)
+    seen: Mapping[str, Discovered] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class Bench:
+class CheckContext:
     """What a running check works with: sessions on the copy, and the baseline's readings."""
 
     session: Callable[[str], AbstractContextManager[Session]]
@@ -91,7 +91,7 @@ class Bench:
     after: Mapping[str, Any]
 
 
-Look = Callable[[Session], Any]
+Discover = Callable[[Session], Any]
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ class Check:
     name: str
     summary: str
     plan: Callable[[Survey], Iterator[Unit]]
-    run: Callable[[Unit, Bench], Measurement]
-    look: Look | None = None
+    run: Callable[[Unit, CheckContext], Measurement]
+    look: Discover | None = None
 
 
 def is_damage(error: QueryFailed) -> bool:

@@ -11,7 +11,7 @@ from psycopg2 import errorcodes, sql
 from lambdas.adapters.postgres import Session
 from lambdas.common.shortened import shortened
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey, is_damage
+from lambdas.drill.checks.shape import Check, CheckContext, Survey, is_damage
 from lambdas.drill.units import Claim, Measurement, Unit
 from lambdas.errors import QueryFailed
 
@@ -107,11 +107,11 @@ def plan(survey: Survey) -> Iterator[Unit]:
             yield Unit(f"{NAME}/{database.name}", NAME, database.name, "", claim=Claim.PROVEN)
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Read all of them at once; only where that fails, one table's after the other."""
     outcome = Outcome()
-    with bench.session(unit.database) as session:
-        (hidden,) = session.row(_HIDDEN, doing="counting the tables whose statistics are hidden")
+    with context.session(unit.database) as session:
+        (hidden,) = session.row(_HIDDEN, action="counting the tables whose statistics are hidden")
         if hidden:
             outcome.not_asked(f"those of {hidden:,} tables may not be read; {GRANT}")
         findings = [*_unreadable(session)]
@@ -123,8 +123,8 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             outcome.not_asked(f"extended statistics may not be read; {GRANT}")
         if not findings:
             findings = [*_of_other_types(session), *_out_of_shape(session)]
-    for told in shortened([f"{finding}; {ADVICE}" for finding in findings], TOLD):
-        outcome.wrong(told)
+    for message in shortened([f"{finding}; {ADVICE}" for finding in findings], TOLD):
+        outcome.wrong(message)
     return outcome.measurement(unit)
 
 
@@ -132,13 +132,13 @@ def _unreadable(session: Session) -> Iterator[str]:
     every = sql.SQL(_OF_COLUMNS)
     if not _damage(session, every, session.database):
         return
-    for title, schema, table in session.rows(_TABLES, doing="listing the statistics"):
+    for title, schema, table in session.rows(_TABLES, action="listing the statistics"):
         where = _OF_TABLE.format(sql.Literal(schema), sql.Literal(table))
         yield from _damage(session, every + where, title)
 
 
 def _unreadable_extended(session: Session) -> Iterator[str]:
-    listed = session.rows(_EXTENDED, doing="listing the extended statistics")
+    listed = session.rows(_EXTENDED, action="listing the extended statistics")
 
     def query(oids: list[int]) -> sql.Composable:
         return sql.SQL(_OF_EXTENDED).format(oids=sql.Literal(oids))
@@ -150,7 +150,7 @@ def _unreadable_extended(session: Session) -> Iterator[str]:
 
 def _damage(session: Session, query: sql.Composable, what: str) -> list[str]:
     try:
-        session.row(query, doing=f"reading the statistics of {what}")
+        session.row(query, action=f"reading the statistics of {what}")
     except QueryFailed as error:
         if not is_damage(error):
             raise
@@ -159,14 +159,14 @@ def _damage(session: Session, query: sql.Composable, what: str) -> list[str]:
 
 
 def _of_other_types(session: Session) -> Iterator[str]:
-    doing = f"reading the types of the statistics of {session.database}"
-    for (column,) in session.rows(_OF_OTHER_TYPES, doing=doing):
+    action = f"reading the types of the statistics of {session.database}"
+    for (column,) in session.rows(_OF_OTHER_TYPES, action=action):
         yield f"{column} hold values of another type"
 
 
 def _out_of_shape(session: Session) -> Iterator[str]:
-    doing = f"reading the numbers of the statistics of {session.database}"
-    for (column,) in session.rows(_OUT_OF_SHAPE, doing=doing):
+    action = f"reading the numbers of the statistics of {session.database}"
+    for (column,) in session.rows(_OUT_OF_SHAPE, action=action):
         yield f"{column} hold numbers that the planner can't use"
 
 

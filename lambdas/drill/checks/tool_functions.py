@@ -32,12 +32,12 @@ SELECT p.proname || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')', n.ns
 
 def should_be_there(session: Session, extension: str) -> bool:
     """Whether it is not there although nothing kept us from making it."""
-    (missing,) = session.row(_UNMADE, [extension], doing=f"looking for {extension}")
+    (missing,) = session.row(_UNMADE, [extension], action=f"looking for {extension}")
     return bool(missing)
 
 
 def _functions(session: Session, extension: str) -> Functions:
-    rows = session.rows(_FUNCTIONS, [extension], doing=f"looking for the functions of {extension}")
+    rows = session.rows(_FUNCTIONS, [extension], action=f"looking for the functions of {extension}")
     return dict(rows)
 
 

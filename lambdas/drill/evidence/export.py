@@ -24,8 +24,8 @@ def variables(execution: Mapping[str, Any], output: Mapping[str, Any]) -> dict[s
     """
     name = execution["executionArn"].rpartition(":")[2]
     if execution["status"] != "SUCCEEDED":
-        told = execution.get("cause") or execution.get("error") or "no cause is given"
-        raise RequestRefused(f"the drill {name} is {execution['status']}: {told}")
+        message = execution.get("cause") or execution.get("error") or "no cause is given"
+        raise RequestRefused(f"the drill {name} is {execution['status']}: {message}")
     missing = [key for key in VARIABLES if not output.get(key)]
     if missing:
         raise RequestRefused(f"the execution {name} gave no {', '.join(missing)}: is it a drill?")

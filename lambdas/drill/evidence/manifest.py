@@ -138,8 +138,8 @@ def _warned(judgement: Judgement) -> str:
     if not judgement.warnings:
         return ""
     first, more = judgement.warnings[0], len(judgement.warnings) - 1
-    told = first if len(first) <= WARNING_LENGTH else f"{first[: WARNING_LENGTH - 1]}…"
-    return f"\nWarning: {told}{f' (and {more} more)' if more else ''}."
+    message = first if len(first) <= WARNING_LENGTH else f"{first[: WARNING_LENGTH - 1]}…"
+    return f"\nWarning: {message}{f' (and {more} more)' if more else ''}."
 
 
 def _totals(judgement: Judgement) -> dict[str, int]:

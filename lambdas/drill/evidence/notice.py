@@ -128,8 +128,8 @@ def _figures(report: Mapping[str, Any]) -> Iterator[str]:
     rto = report["rto_seconds"]
     restored = "not restored" if rto is None else f"restored in {_duration(rto)} (RTO)"
     yield f"Copy: {restored}, {report['totals']['rows']:,} rows verified."
-    if told := cost.in_words(report["cost"]):
-        yield told
+    if message := cost.in_words(report["cost"]):
+        yield message
 
 
 def _copy(report: Mapping[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from lambdas.adapters.rds import Rds
 from lambdas.common.execution import moment
 from lambdas.drill.drill import drill_from
-from lambdas.drill.waiting.phases import look_at_deletion
+from lambdas.drill.waiting.phases import classify_deletion
 from lambdas.drill.waiting.polling import answer
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
@@ -18,7 +18,7 @@ from lambdas.settings import from_environment
 def handler(event: Event, _context: Any) -> Any:
     """``{"phase", "detail", "wait_seconds"}``; the teardown has its own time-out."""
     settings, drill = from_environment(os.environ), drill_from(event)
-    look = look_at_deletion(Rds().find_instance(drill.copy_id))
+    look = classify_deletion(Rds().find_instance(drill.copy_id))
     now, since = moment(event["now"]), moment(event["since"])
     until = since + timedelta(minutes=drill.teardown_minutes)
     what = f"the deletion of {drill.copy_id}"

@@ -8,7 +8,7 @@ from lambdas.adapters.rds import Rds
 from lambdas.common.execution import moment
 from lambdas.drill.drill import drill_from
 from lambdas.drill.recovery_point.rpo import taken_at
-from lambdas.drill.waiting.phases import look_at_snapshot
+from lambdas.drill.waiting.phases import classify_snapshot
 from lambdas.drill.waiting.polling import answer
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
@@ -20,7 +20,7 @@ def handler(event: Event, _context: Any) -> Any:
     settings, drill = from_environment(os.environ), drill_from(event)
     snapshot = Rds().snapshot(drill.snapshot_id)
     now, since = moment(event["now"]), moment(event["since"])
-    until, look = moment(drill.deadline_at), look_at_snapshot(snapshot)
+    until, look = moment(drill.deadline_at), classify_snapshot(snapshot)
     what = f"the snapshot {drill.snapshot_id}"
     time = taken_at(snapshot)
     return {

@@ -61,11 +61,11 @@ def _with_history(
     earlier = last_passed(bucket, drill.evidence)
     if earlier is None:
         return judgement
-    results, told = judgement.results, tuple[str, ...]()
+    results, message = judgement.results, tuple[str, ...]()
     if drill.baseline == BASELINE_CATALOG:
         then = Evidence(bucket, earlier["drill"]["evidence"]).find(document_names.COUNTERS) or {}
-        results, told = write_counters.compare(results, numbers, then, now)
-    warnings = history.warnings(results, drill.baseline, earlier, told)
+        results, message = write_counters.compare(results, numbers, then, now)
+    warnings = history.warnings(results, drill.baseline, earlier, message)
     return replace(judgement, results=results, warnings=(*judgement.warnings, *warnings))
 
 

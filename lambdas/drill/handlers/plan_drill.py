@@ -32,12 +32,12 @@ def _refusal(event: Event, faults: list[str]) -> dict[str, Any]:
     """What the execution ends with, in the shape that PublishReport would give it."""
     document = event["input"]
     source = document.get("db_instance_id") if isinstance(document, dict) else None
-    told = notice.of_refusal(source, faults, event["execution"]["id"])
+    message = notice.of_refusal(source, faults, event["execution"]["id"])
     return {
         "verdict": notice.REFUSED,
         "mode": "",
         "headline": "\n- ".join(["The input was refused:", *faults]),
-        "notice": told.document(),
+        "notice": message.document(),
     }
 
 

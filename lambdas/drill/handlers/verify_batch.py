@@ -9,7 +9,7 @@ from lambdas.adapters.copy_server import CopyAddress, copy_sessions
 from lambdas.adapters.evidence_bucket import Evidence
 from lambdas.common import document_names
 from lambdas.common.versions import known_fields
-from lambdas.drill.checks.shape import Bench
+from lambdas.drill.checks.shape import CheckContext
 from lambdas.drill.drill import drill_from, seconds_left_of
 from lambdas.drill.units import to_document, unit_from
 from lambdas.drill.verification.batch import measure_batch
@@ -29,7 +29,7 @@ def handler(event: Event, context: Any) -> Any:
     if found is None:
         before, after = readings_of(drill, evidence)
         seconds = seconds_left_of(drill, context)
-        bench = Bench(
+        bench = CheckContext(
             session=copy_sessions(
                 CopyAddress(**known_fields(CopyAddress, event["copy"])), settings, seconds=seconds
             ),

@@ -26,7 +26,7 @@ BY_LIBRARY = (
 )
 BY_ITSELF = "PostgreSQL lets no such row in"
 UNKNOWN = "nothing shows that the copy differs from the source"
-BESIDE = "other damage was found there: do not rely on these rows"
+AUXILIARY = "other damage was found there: do not rely on these rows"
 
 
 def attribute(
@@ -48,7 +48,7 @@ def attribute(
         elif violation.damage_only:
             wrong.append(f"{violation.text}; {BY_ITSELF}. Ask the source too: {violation.remedy}")
         elif any(name in damaged for name in known):
-            wrong.append(f"{violation.text}; {BESIDE}. Ask the source too: {violation.remedy}")
+            wrong.append(f"{violation.text}; {AUXILIARY}. Ask the source too: {violation.remedy}")
         else:
             warnings.append(f"{violation.text}; {UNKNOWN}. On the source: {violation.remedy}")
     return tuple(wrong), tuple(warnings)

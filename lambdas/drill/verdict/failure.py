@@ -20,9 +20,9 @@ def in_words(failure: Mapping[str, str] | None) -> str:
         return ""
     message = _message(failure.get("cause", ""))
     error = _OURS.get(failure["error"], failure["error"])
-    told = ": ".join(part for part in (error, message) if part)
+    sentence = ": ".join(part for part in (error, message) if part)
     remedy = remedy_of_word(failure["error"])
-    return "; ".join(part for part in (f"{failure['state']}: {told}", remedy) if part)
+    return "; ".join(part for part in (f"{failure['state']}: {sentence}", remedy) if part)
 
 
 def _message(cause: str) -> str:

@@ -46,8 +46,8 @@ def warnings(
     since = f"since the drill of {earlier['finished_at'][:10]} that PASSED"
     found = [] if baseline != BASELINE_NONE else list(_vanished(results, then))
     found += [*_collapsed(results, then), *counted]
-    told = [f"{text} {since}" for text in found]
-    return shortened(told, WARNINGS_SHOWN)
+    message = [f"{text} {since}" for text in found]
+    return shortened(message, WARNINGS_SHOWN)
 
 
 def _vanished(results: Sequence[Result], then: Mapping[Subject, int]) -> Iterator[str]:

@@ -133,8 +133,8 @@ def judge(results: Sequence[Result], failure: str = "", *, rows_wanted: bool = F
     if not unknown and not any(_is_data(result) for result in results):
         unknown.append(_nothing_to_prove(results))
     reasons = _shown(wrong + unknown)
-    told = [text for result in results for text in _warnings(result)]
-    warnings = _shown([*_databases_left_out(results), *told, *_relations_left_out(results)])
+    message = [text for result in results for text in _warnings(result)]
+    warnings = _shown([*_databases_left_out(results), *message, *_relations_left_out(results)])
     verdict = Verdict.FAILED if wrong else Verdict.INCONCLUSIVE if unknown else Verdict.PASSED
     return Judgement(verdict, reasons, tuple(results), warnings)
 
@@ -326,8 +326,8 @@ def _databases_left_out(results: Sequence[Result]) -> Iterator[str]:
         if result.database == TEMPLATE or result.check != DATABASES_CHECK:
             continue
         if result.status is Status.EXEMPT and result.notes:
-            told = f"the whole database {result.database} was left out, nothing of it is proven"
-            yield f"{told}: {'; '.join(result.notes)}"
+            message = f"the whole database {result.database} was left out, nothing of it is proven"
+            yield f"{message}: {'; '.join(result.notes)}"
 
 
 def _relations_left_out(results: Sequence[Result]) -> Iterator[str]:
@@ -337,8 +337,8 @@ def _relations_left_out(results: Sequence[Result]) -> Iterator[str]:
         if result.check in _HOLDERS and result.status is Status.EXEMPT and result.subject:
             groups[(result.database, "; ".join(result.notes))].append(result.subject)
     for (database, why), names in groups.items():
-        told = ", ".join(shortened(names, NAMES_SHOWN))
-        yield f"{database}: left out, nothing of it is proven: {told}: {why}"
+        message = ", ".join(shortened(names, NAMES_SHOWN))
+        yield f"{database}: left out, nothing of it is proven: {message}: {why}"
 
 
 def _no_rows_compared(results: Sequence[Result]) -> Iterator[str]:
@@ -350,5 +350,5 @@ def _no_rows_compared(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _shown(reasons: Sequence[str]) -> tuple[str, ...]:
-    told = [reason[: 2 * TEXT_LENGTH] for reason in reasons]
-    return shortened(told, REASONS_SHOWN, "more, in the report")
+    message = [reason[: 2 * TEXT_LENGTH] for reason in reasons]
+    return shortened(message, REASONS_SHOWN, "more, in the report")

@@ -170,9 +170,9 @@ def _judged(result: Result, bounds: Allowed) -> tuple[Result, str]:
     if bounds.fewest <= rows <= bounds.most:
         why = f"they allow {bounds.words} rows; what was rolled back may explain {rows:,}"
         return _noted(result, why), ""
-    told = f"the source's {NAME}, which can be wrong, allow {bounds.words}"
+    message = f"the source's {NAME}, which can be wrong, allow {bounds.words}"
     noted = _noted(result, f"they allow {bounds.words} rows; {NO_PROOF}")
-    return noted, f"{result.title} has {rows:,} rows, and {told}"
+    return noted, f"{result.title} has {rows:,} rows, and {message}"
 
 
 def _noted(result: Result, text: str) -> Result:

@@ -26,12 +26,12 @@ SELECT NOT pg_has_role('pg_read_all_data', 'USAGE'),
 
 def grant_reading(session: Session) -> None:
     """Grant the session's own user what it lacks to read the database's tables."""
-    doing = "looking for tables that can't be read"
-    unreadable, owners, seeing = session.row(_UNREADABLE, doing=doing)
+    action = "looking for tables that can't be read"
+    unreadable, owners, seeing = session.row(_UNREADABLE, action=action)
     roles = ["pg_read_all_data"] if unreadable else []
     for role in (*roles, *(owners or ()), *(seeing or ())):
         statement = sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role))
         try:
-            session.run(statement, doing=f"granting {role} to the copy's master user")
+            session.run(statement, action=f"granting {role} to the copy's master user")
         except QueryFailed:
             continue  # its tables are reported as not measured

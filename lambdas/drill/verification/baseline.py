@@ -65,7 +65,7 @@ def survey_source(
         DatabaseUnreachable, QueryFailed: not even the maintenance database could be read.
     """
     with connect(MAINTENANCE_DATABASE) as session:
-        (horizon,) = session.row(_HORIZON, doing="reading the horizon")
+        (horizon,) = session.row(_HORIZON, action="reading the horizon")
         head = _head(session, kind, horizon)
         names = _database_names(session)
     units: list[SourceUnit] = []
@@ -105,7 +105,7 @@ def survey_again(connect: Connect, first: Mapping[str, Any], lost: Sequence[int]
 
 
 def _head(session: Session, kind: str, horizon: int) -> dict[str, Any]:
-    oldest, newest, running = session.row(_TRANSACTIONS, doing="reading the newest transaction")
+    oldest, newest, running = session.row(_TRANSACTIONS, action="reading the newest transaction")
     head: dict[str, Any] = {"kind": kind, "horizon": horizon, "gap": "", "databases": {}}
     head["transactions"] = {"oldest": oldest, "newest": newest, "running": running}
     head |= {name: read(session) for name, read in _OF_THE_SERVER.items()}
@@ -119,7 +119,7 @@ def _database_names(session: Session) -> list[str]:
 def _identify(connect: Connect, name: str) -> dict[str, Any]:
     try:
         with connect(name) as session:
-            number, version = session.row(IDENTITY, doing="looking it up")
+            number, version = session.row(IDENTITY, action="looking it up")
     except DatabaseUnreachable as error:
         return {"closed": f"the source could not be read: {why_closed(connect, name, error)}"}
     except QueryFailed as error:
@@ -144,7 +144,7 @@ def _survey_database(
 
 
 def _cut(session: Session, name: str, number: int, bytes_per_second: float) -> Iterator[SourceUnit]:
-    (block_bytes,) = session.row(_BLOCK_BYTES, doing="reading the block size")
+    (block_bytes,) = session.row(_BLOCK_BYTES, action="reading the block size")
     most = read_pieces.range_bytes(bytes_per_second, RANGE_BYTES)
     for relation in stable_rows.relations(session):
         if stable_rows.why_exempt(relation):

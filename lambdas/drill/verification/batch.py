@@ -18,10 +18,17 @@ from lambdas.adapters.postgres import MAINTENANCE_DATABASE
 from lambdas.common.budget import OUT_OF_TIME, SecondsLeft
 from lambdas.common.versions import read_as
 from lambdas.drill.checks.registry import CHECKS
-from lambdas.drill.checks.shape import Bench, Check, Seen, Survey, SurveyedDatabase, failed
+from lambdas.drill.checks.shape import (
+    Check,
+    CheckContext,
+    Discovered,
+    Survey,
+    SurveyedDatabase,
+    failed,
+)
 from lambdas.drill.units import Measurement, Status, Unit
-from lambdas.drill.verification.session_cache import Lender
-from lambdas.drill.verification.unexpected import NONSENSE, told
+from lambdas.drill.verification.session_cache import SessionCache
+from lambdas.drill.verification.unexpected import UNEXPECTED_ERRORS, describe
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 
 UNIT_SECONDS = 180
@@ -58,22 +65,24 @@ def _planned(check: Check, survey: Survey) -> Iterator[Unit]:
     """The units of a check, or one that says that it could not make sense of the survey."""
     try:
         yield from list(check.plan(survey))
-    except NONSENSE as error:
-        yield _not_seen(check.name, MAINTENANCE_DATABASE, Seen(unread=told(error, check.name)))
+    except UNEXPECTED_ERRORS as error:
+        yield _not_seen(
+            check.name, MAINTENANCE_DATABASE, Discovered(unread=describe(error, check.name))
+        )
 
 
 def measure_batch(
-    units: Sequence[Unit], bench: Bench, seconds_left: SecondsLeft
+    units: Sequence[Unit], context: CheckContext, seconds_left: SecondsLeft
 ) -> Iterator[Measurement]:
     """Measure each unit; the ones that no time is left for are told as unmeasured."""
-    with Lender(bench.session) as lender:
+    with SessionCache(context.session) as session_cache:
         for unit in units:
             if unit.exempt:
                 yield Measurement(unit.id, Status.EXEMPT)
             elif seconds_left() <= 0:
                 yield Measurement(unit.id, Status.UNMEASURED, notes=(OUT_OF_TIME,))
             else:
-                yield _measure(unit, bench, lender, seconds_left)
+                yield _measure(unit, context, session_cache, seconds_left)
 
 
 def unit_seconds(unit: Unit) -> float:
@@ -81,34 +90,38 @@ def unit_seconds(unit: Unit) -> float:
     return UNIT_SECONDS + unit.cost_bytes / SLOW_BYTES_PER_SECOND
 
 
-def _measure(unit: Unit, bench: Bench, lender: Lender, seconds_left: SecondsLeft) -> Measurement:
+def _measure(
+    unit: Unit, context: CheckContext, session_cache: SessionCache, seconds_left: SecondsLeft
+) -> Measurement:
     began = time.monotonic()
-    measured = _of_the_survey(unit) or _tried(unit, bench, lender, seconds_left)
+    measured = _of_the_survey(unit) or _tried(unit, context, session_cache, seconds_left)
     return replace(measured, seconds=round(time.monotonic() - began, 3))
 
 
-def _tried(unit: Unit, bench: Bench, lender: Lender, seconds_left: SecondsLeft) -> Measurement:
-    lent = replace(bench, session=lender.lending(unit.check, unit_seconds(unit)))
+def _tried(
+    unit: Unit, context: CheckContext, session_cache: SessionCache, seconds_left: SecondsLeft
+) -> Measurement:
+    lent = replace(context, session=session_cache.lending(unit.check, unit_seconds(unit)))
     for loss in range(1, LOSSES + 1):
         try:
             return CHECKS[unit.check].run(unit, lent)
         except QueryFailed as error:
             return failed(unit, error)
-        except NONSENSE as error:
-            return Measurement(unit.id, Status.UNMEASURED, notes=(told(error, unit.id),))
+        except UNEXPECTED_ERRORS as error:
+            return Measurement(unit.id, Status.UNMEASURED, notes=(describe(error, unit.id),))
         except DatabaseUnreachable as error:
-            if not error.lost or not _is_back(bench, seconds_left):
+            if not error.lost or not _is_back(context, seconds_left):
                 return failed(unit, error)
             last = f"{error} ({loss} times, and the server was there again): {ENDS_IT}"
     return Measurement(unit.id, Status.WRONG, findings=(last,))
 
 
-def _is_back(bench: Bench, seconds_left: SecondsLeft) -> bool:
+def _is_back(context: CheckContext, seconds_left: SecondsLeft) -> bool:
     """Wait until the server takes connections again; it recovers from a crash by itself."""
     end = time.monotonic() + min(RECOVERY_SECONDS, seconds_left())
     while time.monotonic() < end:
         try:
-            with bench.session(MAINTENANCE_DATABASE):
+            with context.session(MAINTENANCE_DATABASE):
                 return True
         except (DatabaseUnreachable, QueryFailed):
             time.sleep(RECOVERY_STEP_SECONDS)
@@ -121,7 +134,7 @@ def _unseen(database: SurveyedDatabase) -> Iterator[Unit]:
             yield _not_seen(name, database.name, seen)
 
 
-def _not_seen(check: str, database: str, seen: Seen) -> Unit:
+def _not_seen(check: str, database: str, seen: Discovered) -> Unit:
     return Unit(
         id=f"{check}/{database}/unseen",
         check=check,
@@ -135,7 +148,7 @@ def _of_the_survey(unit: Unit) -> Measurement | None:
     """What the survey already knows of a unit."""
     if "unseen" not in unit.detail:
         return None
-    seen = read_as(Seen, unit.detail["unseen"])
+    seen = read_as(Discovered, unit.detail["unseen"])
     if seen.damaged:
         return Measurement(unit.id, Status.WRONG, findings=(seen.unread,))
     return Measurement(unit.id, Status.UNMEASURED, notes=(seen.unread,))

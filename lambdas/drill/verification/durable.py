@@ -32,14 +32,16 @@ def wait_until_durable(session: Session, seconds_left: SecondsLeft) -> bool:
     The last, partial page of the log is flushed for a commit only: on an idle server one that our
     own reading has begun stays as it is. So once that time has passed, the pages before suffice.
     """
-    (delay_seconds,) = session.row(_WRITER_DELAY, doing="reading wal_writer_delay")
-    (position,) = session.row(_WRITTEN, doing="reading the WAL position")
+    (delay_seconds,) = session.row(_WRITER_DELAY, action="reading wal_writer_delay")
+    (position,) = session.row(_WRITTEN, action="reading the WAL position")
     promised = time.monotonic() + 3 * delay_seconds + _FLUSH_MARGIN_SECONDS
     end = min(promised + _STALL_SECONDS, time.monotonic() + seconds_left())
     while True:
         now = time.monotonic()
         parameters = [position, position]
-        flushed, pages = session.row(_FLUSHED, parameters, doing="reading the flushed WAL position")
+        flushed, pages = session.row(
+            _FLUSHED, parameters, action="reading the flushed WAL position"
+        )
         if flushed or (pages and now >= promised):
             return True
         if now >= end:

@@ -33,8 +33,8 @@ def refuse_iam_master(
         RequestRefused: the master user is a member of ``rds_iam``.
     """
     with connect(MAINTENANCE_DATABASE) as session:
-        doing = f"looking whether {master} is a member of {IAM_ROLE}"
-        (found,) = session.row(_IS_MEMBER, [master, IAM_ROLE], doing=doing)
+        action = f"looking whether {master} is a member of {IAM_ROLE}"
+        (found,) = session.row(_IS_MEMBER, [master, IAM_ROLE], action=action)
     if found:
         raise RequestRefused(
             f"the master user {master} of {source} is a member of {IAM_ROLE}: it logs in by IAM"

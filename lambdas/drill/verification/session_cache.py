@@ -15,7 +15,7 @@ from lambdas.errors import DatabaseUnreachable, QueryFailed
 Connect = Callable[[str], AbstractContextManager[Session]]
 
 
-class Lender:
+class SessionCache:
     """Lends sessions to one borrower after the other; use it in a ``with``.
 
     One session is kept at most, and never beside one that is lent.
@@ -26,7 +26,7 @@ class Lender:
         self._kept: tuple[tuple[str, str], Session] | None = None
         self._open = ExitStack()
 
-    def __enter__(self) -> "Lender":
+    def __enter__(self) -> "SessionCache":
         return self
 
     def __exit__(self, *_: object) -> None:

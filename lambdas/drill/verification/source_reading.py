@@ -20,7 +20,7 @@ from lambdas.drill.verdict.write_counters import NAME as WRITE_COUNTERS
 from lambdas.drill.verification import write_counters
 from lambdas.drill.verification.durable import NOT_DURABLE, wait_until_durable
 from lambdas.drill.verification.session_cache import Connect
-from lambdas.drill.verification.unexpected import NONSENSE, told
+from lambdas.drill.verification.unexpected import UNEXPECTED_ERRORS, describe
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 from lambdas.observability import logger
 
@@ -129,8 +129,8 @@ def read_units(
                 over = waiting[:1] if error.lost else waiting
                 found |= {unit.id: _unread(unit, str(error)) for unit in over}
                 waiting = waiting[len(over) :]
-            except (QueryFailed, *NONSENSE) as error:
-                why = str(error) if isinstance(error, QueryFailed) else told(error, database)
+            except (QueryFailed, *UNEXPECTED_ERRORS) as error:
+                why = str(error) if isinstance(error, QueryFailed) else describe(error, database)
                 found |= {unit.id: _unread(unit, why) for unit in waiting}
                 waiting = []
         for unit in waiting:
@@ -180,7 +180,7 @@ def _why(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def gap_since(session: Session, horizon: int) -> str:
     """Why nothing read now can be held against what was read by the horizon, if so."""
-    (newest,) = session.row(_NEWEST, doing="reading the newest transaction")
+    (newest,) = session.row(_NEWEST, action="reading the newest transaction")
     return GAP if newest - horizon >= YOUNG_WINDOW else ""
 
 
@@ -192,10 +192,10 @@ def _read_group(
     seconds_left: SecondsLeft,
 ) -> Iterator[dict[str, Any]]:
     """The results of units of one database, one after the other."""
-    number, _ = session.row(IDENTITY, doing="looking it up")
+    number, _ = session.row(IDENTITY, action="looking it up")
     relations: dict[int, Relation] = {}
     if wanted := [unit.relation for unit in units if unit.relation]:
-        rows = session.rows(_NAMED, [wanted], doing=f"listing the relations of {session.database}")
+        rows = session.rows(_NAMED, [wanted], action=f"listing the relations of {session.database}")
         relations = {row[0]: Relation(*row) for row in rows}
     for unit in list(units):
         if number != unit.number:
@@ -270,9 +270,9 @@ def _chunks(
     session: Session, relation: Relation, unit: SourceUnit, pace: Pace
 ) -> Iterator[tuple[tuple[int, int | None], int]]:
     """The stretches of a unit that a statement reads each, with their bytes; the last is open."""
-    doing = f"looking at the size of {relation.name}"
+    action = f"looking at the size of {relation.name}"
     with explaining(session, relation):
-        block_bytes, blocks = session.row(_BLOCKS, [unit.relation], doing=doing)
+        block_bytes, blocks = session.row(_BLOCKS, [unit.relation], action=action)
     each = read_pieces.chunk_blocks(pace.bytes_per_second, block_bytes)
     first, last = unit.blocks
     end = blocks if last is None else last

@@ -6,11 +6,11 @@ from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.drill.checks.catalog import databases
 from lambdas.drill.checks.registry import CHECKS
 from lambdas.drill.checks.rows import stable_rows
-from lambdas.drill.checks.shape import Look, Seen, SurveyedDatabase, is_damage
+from lambdas.drill.checks.shape import Discover, Discovered, SurveyedDatabase, is_damage
 from lambdas.drill.verification.access import grant_reading
-from lambdas.drill.verification.session_cache import Connect, Lender
+from lambdas.drill.verification.session_cache import Connect, SessionCache
 from lambdas.drill.verification.tool_extensions import install_tools
-from lambdas.drill.verification.unexpected import NONSENSE, told
+from lambdas.drill.verification.unexpected import UNEXPECTED_ERRORS, describe
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 
 # A template of somebody's own is a database like any other; from these two new ones are made only.
@@ -29,7 +29,7 @@ _INTERRUPTED_DROP = -2
 
 def list_databases(session: Session) -> list[SurveyedDatabase]:
     """Every database of the instance but PostgreSQL's two templates and RDS's own."""
-    rows = session.rows(_DATABASES, doing="listing the databases")
+    rows = session.rows(_DATABASES, action="listing the databases")
     return [
         SurveyedDatabase(name, oid, exempt=_why_exempt(allowed, limit))
         for name, oid, allowed, limit in rows
@@ -47,7 +47,7 @@ def survey_copy(connect: Connect) -> tuple[list[SurveyedDatabase], int]:
     """
     with connect(MAINTENANCE_DATABASE) as session:
         (block_bytes,) = session.row(
-            "SELECT current_setting('block_size')::int", doing="reading the block size"
+            "SELECT current_setting('block_size')::int", action="reading the block size"
         )
         listed = list_databases(session)
     return [_look_into(connect, database) for database in listed], block_bytes
@@ -64,13 +64,13 @@ def _look_into(connect: Connect, database: SurveyedDatabase) -> SurveyedDatabase
         return replace(database, closed=why_closed(connect, database.name, error))
     except QueryFailed as error:
         return replace(database, closed=str(error), damaged=is_damage(error))
-    except NONSENSE as error:
-        return replace(database, closed=told(error, f"surveying {database.name}"))
+    except UNEXPECTED_ERRORS as error:
+        return replace(database, closed=describe(error, f"surveying {database.name}"))
     seen = _tools(connect, database.name)
-    with Lender(connect) as lender:
+    with SessionCache(connect) as session_cache:
         for check in CHECKS.values():
             if check.look is not None:
-                seen[check.name] = _seen(lender.lending("looks"), database.name, check.look)
+                seen[check.name] = _seen(session_cache.lending("looks"), database.name, check.look)
     return replace(database, relations=relations, seen=seen)
 
 
@@ -86,29 +86,29 @@ def why_closed(connect: Connect, database: str, error: DatabaseUnreachable) -> s
     return f"{error}; {why}" if why else str(error)
 
 
-def _tools(connect: Connect, database: str) -> dict[str, Seen]:
+def _tools(connect: Connect, database: str) -> dict[str, Discovered]:
     """Make the tools; told only if the database could not bear it."""
     try:
         with connect(database) as session:
             install_tools(session)
     except DatabaseUnreachable as error:
-        return {TOOLS_MADE: Seen(unread=str(error))}
+        return {TOOLS_MADE: Discovered(unread=str(error))}
     except QueryFailed as error:
-        return {TOOLS_MADE: Seen(unread=str(error), damaged=is_damage(error))}
+        return {TOOLS_MADE: Discovered(unread=str(error), damaged=is_damage(error))}
     return {}
 
 
-def _seen(connect: Connect, database: str, look: Look) -> Seen:
+def _seen(connect: Connect, database: str, look: Discover) -> Discovered:
     """What breaks one look breaks no other."""
     try:
         with connect(database) as session:
-            return Seen(look(session))
+            return Discovered(look(session))
     except DatabaseUnreachable as error:
-        return Seen(unread=str(error))
+        return Discovered(unread=str(error))
     except QueryFailed as error:
-        return Seen(unread=str(error), damaged=is_damage(error))
-    except NONSENSE as error:
-        return Seen(unread=told(error, f"looking into {database}"))
+        return Discovered(unread=str(error), damaged=is_damage(error))
+    except UNEXPECTED_ERRORS as error:
+        return Discovered(unread=describe(error, f"looking into {database}"))
 
 
 def _why_exempt(allowed: bool, limit: int) -> str:

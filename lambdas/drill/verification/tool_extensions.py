@@ -35,7 +35,7 @@ def install_tools(session: Session) -> None:
     Raises:
         QueryFailed: the database's catalogs are too damaged for it.
     """
-    rows = session.rows(_MISSING, [list(TOOLS)], doing="looking for the tool extensions")
+    rows = session.rows(_MISSING, [list(TOOLS)], action="looking for the tool extensions")
     missing = [name for (name,) in rows]
     if not missing or _would_fire(session):
         return
@@ -43,7 +43,7 @@ def install_tools(session: Session) -> None:
     schema = sql.Identifier(TOOLS_SCHEMA)
     with _unless_refused():
         session.run(
-            sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema), doing="making our schema"
+            sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema), action="making our schema"
         )
         for name in missing:
             _make(session, name, schema)
@@ -52,7 +52,7 @@ def install_tools(session: Session) -> None:
 def _make(session: Session, name: str, schema: sql.Identifier) -> None:
     statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA {}")
     with _unless_refused():
-        session.run(statement.format(sql.Identifier(name), schema), doing=f"making {name}")
+        session.run(statement.format(sql.Identifier(name), schema), action=f"making {name}")
 
 
 @contextmanager
@@ -67,12 +67,12 @@ def _unless_refused() -> Iterator[None]:
 
 def _become_owner(session: Session) -> None:
     """Extensions are made by who may create in the database; its owner's role may."""
-    allowed, owner = session.row(_CREATING, doing="looking up the database's owner")
+    allowed, owner = session.row(_CREATING, action="looking up the database's owner")
     if allowed:
         return
     statement = sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner))
     with _unless_refused():
-        session.run(statement, doing=f"granting {owner} to the copy's master user")
+        session.run(statement, action=f"granting {owner} to the copy's master user")
 
 
 def _would_fire(session: Session) -> bool:
@@ -81,6 +81,6 @@ def _would_fire(session: Session) -> bool:
     As a replica it does not run those that are merely enabled. Who may not be one makes nothing.
     """
     with _unless_refused():
-        session.run("SET session_replication_role = replica", doing="turning event triggers off")
-    (fired,) = session.row(_FIRED_BY_DDL, doing="looking for event triggers")
+        session.run("SET session_replication_role = replica", action="turning event triggers off")
+    (fired,) = session.row(_FIRED_BY_DDL, action="looking for event triggers")
     return bool(fired)

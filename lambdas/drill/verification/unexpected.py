@@ -1,13 +1,13 @@
-"""What a damaged catalog makes a check raise, told without its text, which may quote anything."""
+"""What a damaged catalog makes a check raise, without its text, which may quote anything."""
 
 from lambdas.observability import innermost_line, logger
 
-NONSENSE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+UNEXPECTED_ERRORS = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
 """NULL where there is always a value, no row where there is one, a value that means nothing."""
 
 
-def told(error: Exception, doing: str) -> str:
+def describe(error: Exception, action: str) -> str:
     """Log such an error, and say its class and line."""
     where = innermost_line(error)
-    logger.error("a check could not go on", error=type(error).__name__, where=where, doing=doing)
+    logger.error("a check could not go on", error=type(error).__name__, where=where, action=action)
     return f"the verifier could not make sense of what it read: {type(error).__name__} at {where}"

@@ -33,9 +33,9 @@ def read(session: Session) -> dict[str, Any]:
 
     And by the relation's oid the number of its file and the rows inserted, updated and deleted.
     """
-    doing = f"reading the {NAME} of {session.database}"
-    *since, counting = session.row(_SINCE, doing=doing)
-    rows = session.rows(_COUNTERS, doing=doing)
+    action = f"reading the {NAME} of {session.database}"
+    *since, counting = session.row(_SINCE, action=action)
+    rows = session.rows(_COUNTERS, action=action)
     return {
         "since": since,
         "counting": counting,

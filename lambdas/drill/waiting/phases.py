@@ -56,30 +56,30 @@ class Phase(StrEnum):
     WAIT = "wait"
     FAILED = "failed"
     OVERDUE = "overdue"
-    AGAIN = "again"
+    REPEAT_DELETE = "again"
 
 
 @dataclass(frozen=True)
-class Look:
+class Observation:
     """A phase and, in words, what was seen."""
 
     phase: Phase
     detail: str
 
 
-def look_at_snapshot(snapshot: Mapping[str, Any]) -> Look:
+def classify_snapshot(snapshot: Mapping[str, Any]) -> Observation:
     """``snapshot`` is a ``DBSnapshot`` of the RDS API."""
     status = snapshot.get("Status", "unknown")
     if status == "available":
-        return Look(Phase.READY, "available")
+        return Observation(Phase.READY, "available")
     if status == "creating":
-        return Look(Phase.WAIT, f"creating, {snapshot.get('PercentProgress', 0)} %")
+        return Observation(Phase.WAIT, f"creating, {snapshot.get('PercentProgress', 0)} %")
     if status == "copying":
-        return Look(Phase.WAIT, "copying")
-    return Look(Phase.FAILED, f"the snapshot is {in_status(status)}")
+        return Observation(Phase.WAIT, "copying")
+    return Observation(Phase.FAILED, f"the snapshot is {in_status(status)}")
 
 
-def look_at_instance(instance: Mapping[str, Any], goal: str) -> Look:
+def classify_instance(instance: Mapping[str, Any], goal: str) -> Observation:
     """``instance`` is a ``DBInstance`` of the RDS API; ``goal`` is ``restored`` or ``secured``.
 
     ``secured`` needs the active secret as well as the status: after the modification the status
@@ -87,24 +87,26 @@ def look_at_instance(instance: Mapping[str, Any], goal: str) -> Look:
     """
     status = instance.get("DBInstanceStatus", "unknown")
     if status in FAILED or status in HALTED:
-        return Look(Phase.FAILED, f"the copy is {in_status(status)}")
+        return Observation(Phase.FAILED, f"the copy is {in_status(status)}")
     if status not in USABLE:
-        return Look(Phase.WAIT, status)
+        return Observation(Phase.WAIT, status)
     if goal == GOAL_RESTORED:
-        return Look(Phase.READY, status)
+        return Observation(Phase.READY, status)
     secret = (instance.get("MasterUserSecret") or {}).get("SecretStatus", "not yet created")
     if secret == "impaired":
-        return Look(
+        return Observation(
             Phase.FAILED,
             "the copy's master secret is impaired: RDS can't use it or its KMS key; see whether"
             " somebody has changed the secret, the key or its policy",
         )
     if secret != "active":
-        return Look(Phase.WAIT, f"{status}, its secret is {secret}")
-    return Look(Phase.READY, f"{status}, its secret is active")
+        return Observation(Phase.WAIT, f"{status}, its secret is {secret}")
+    return Observation(Phase.READY, f"{status}, its secret is active")
 
 
-def look_at_parameters(instance: Mapping[str, Any], group: str, elapsed_seconds: float) -> Look:
+def classify_parameters(
+    instance: Mapping[str, Any], group: str, elapsed_seconds: float
+) -> Observation:
     """Whether the copy runs with its quarantine's parameters: else the source's jobs may be awake.
 
     ``ParameterApplyStatus`` is one of ``in-sync``, ``applying``, ``pending-reboot``,
@@ -118,17 +120,17 @@ def look_at_parameters(instance: Mapping[str, Any], group: str, elapsed_seconds:
     group = group.lower()  # as RDS keeps it
     if group not in found:
         others = ", ".join(found) or "none"
-        return Look(
+        return Observation(
             Phase.FAILED,
             f"the copy has not the parameter group {group} but {others}, so its quarantine does not"
             " hold; has somebody modified the copy? Drill again",
         )
     status = found[group].get("ParameterApplyStatus", "unknown")
     if status == "in-sync":
-        return Look(Phase.READY, status)
+        return Observation(Phase.READY, status)
     if status in _NOT_YET and elapsed_seconds < PARAMETERS_SECONDS:
-        return Look(Phase.WAIT, f"its parameter group {group} is {status}")
-    return Look(
+        return Observation(Phase.WAIT, f"its parameter group {group} is {status}")
+    return Observation(
         Phase.FAILED,
         f"the parameter group {group} of the copy is {status}, so its quarantine does not hold, and"
         " nothing was read; see that nobody changes the group while a drill runs and that RDS takes"
@@ -136,11 +138,11 @@ def look_at_parameters(instance: Mapping[str, Any], group: str, elapsed_seconds:
     )
 
 
-def look_at_deletion(instance: Mapping[str, Any] | None) -> Look:
+def classify_deletion(instance: Mapping[str, Any] | None) -> Observation:
     """``None`` means that RDS no longer knows the instance: it is gone."""
     if instance is None:
-        return Look(Phase.READY, "gone")
+        return Observation(Phase.READY, "gone")
     status = instance.get("DBInstanceStatus", "unknown")
     if status in DELETING:
-        return Look(Phase.WAIT, status)
-    return Look(Phase.AGAIN, f"still {status}")
+        return Observation(Phase.WAIT, status)
+    return Observation(Phase.REPEAT_DELETE, f"still {status}")

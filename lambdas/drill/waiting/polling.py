@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lambdas.drill.waiting.pacing import pace
-from lambdas.drill.waiting.phases import Look, Phase
+from lambdas.drill.waiting.phases import Observation, Phase
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,12 @@ class Answer:
 
 
 def answer(
-    look: Look, what: str, since: datetime, now: datetime, until: datetime, poll_seconds: float
+    look: Observation,
+    what: str,
+    since: datetime,
+    now: datetime,
+    until: datetime,
+    poll_seconds: float,
 ) -> Answer:
     """Turn a look into an answer.
 
@@ -26,7 +31,7 @@ def answer(
         since: when it was asked for.
         until: when it is given up.
     """
-    if look.phase not in (Phase.WAIT, Phase.AGAIN):
+    if look.phase not in (Phase.WAIT, Phase.REPEAT_DELETE):
         return Answer(look.phase, look.detail, 0)
     elapsed_seconds = (now - since).total_seconds()
     next_look = pace(elapsed_seconds, (until - now).total_seconds(), poll_seconds)

@@ -82,7 +82,7 @@ def faults(
     computed = [name for name in names if name in generated]
     extra = [name for name in named if name not in known and name not in alike]
     missing = [name for name in required if name not in names and name not in alike.values()]
-    told = (
+    message = (
         (
             "columns that the header names twice; rename all but one",
             [shown(name) for name in twice],
@@ -108,7 +108,7 @@ def faults(
             missing,
         ),
     )
-    return [f"{what}: {', '.join(first_of(found))}" for what, found in told if found]
+    return [f"{what}: {', '.join(first_of(found))}" for what, found in message if found]
 
 
 def unseparated(names: Sequence[str], delimiter: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from lambdas.adapters.aws import client, errors_in_our_words
+from lambdas.adapters.aws import client, translating_errors
 from lambdas.errors import AccessDenied, NotFound, ObjectChanged, ServiceUnavailable, Throttled
 from lambdas.load.load import Part
 
@@ -52,14 +52,14 @@ def find(bucket: str, key: str) -> ObjectVersion:
         NotFound, AccessDenied: as S3 answers; without the right to list the bucket, S3 denies
             what is not there.
     """
-    with errors_in_our_words(f"looking at s3://{bucket}/{key}"):
+    with translating_errors(f"looking at s3://{bucket}/{key}"):
         try:
             found = client("s3").head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             # HeadObject has no body: a status is all that it tells.
             if error.response["Error"]["Code"] == "404":
-                told = f"there is no object s3://{bucket}/{key}; see how it is written, case counts"
-                raise NotFound(told) from None
+                said = f"there is no object s3://{bucket}/{key}; see how it is written, case counts"
+                raise NotFound(said) from None
             if error.response["Error"]["Code"] == "403":
                 message = (
                     f"AWS denied to look at s3://{bucket}/{key}, and it may not be there either;"
@@ -76,7 +76,7 @@ def find(bucket: str, key: str) -> ObjectVersion:
 
 def under(bucket: str, prefix: str) -> Iterator[ObjectVersion]:
     """Every object whose key begins with a prefix, in order, but for the markers of folders."""
-    with errors_in_our_words(f"listing s3://{bucket}/{prefix}"):
+    with translating_errors(f"listing s3://{bucket}/{prefix}"):
         pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         for page in pages:
             for entry in page.get("Contents", []):
@@ -118,13 +118,13 @@ def chunks(
         if at < stop:
             broken += 1
             if broken > RESUMES:
-                told = f"the connection broke {broken} times in a row, at last by {reason}"
-                raise ServiceUnavailable(f"reading {version.location}: {told}; load again")
+                message = f"the connection broke {broken} times in a row, at last by {reason}"
+                raise ServiceUnavailable(f"reading {version.location}: {message}; load again")
             sleep(wait_before(broken))
 
 
 def _body(version: ObjectVersion, first: int, stop: int) -> Any:
-    with errors_in_our_words(f"reading {version.location}"):
+    with translating_errors(f"reading {version.location}"):
         try:
             answer = client("s3").get_object(
                 Bucket=version.bucket,

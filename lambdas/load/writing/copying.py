@@ -33,11 +33,13 @@ def copy_in(
     """
     statement = copy_statement(into, columns, form, with_header=with_header)
     try:
-        return session.copy_in(statement, feed, relation=into.strings[-1], doing=f"loading {where}")
+        return session.copy_in(
+            statement, feed, relation=into.strings[-1], action=f"loading {where}"
+        )
     except RowRefused as refused:
         line = feed.lines.line(refused.line) + first_line - 1
-        told = refusal(refused, where, columns, line)
-        raise BadData(f"{told}; {remedy_of_row(refused.sqlstate)}") from None
+        message = refusal(refused, where, columns, line)
+        raise BadData(f"{message}; {remedy_of_row(refused.sqlstate)}") from None
     except BadData as bad:
         raise BadData(f"{where}: {bad}") from None
 

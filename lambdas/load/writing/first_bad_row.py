@@ -103,7 +103,7 @@ def _search(
 ) -> Offender | None:
     for part in parts:
         table = staging.identifier(load_id, target, part)
-        blocks = session.row(_about(_BLOCKS, session, table), doing="sizing a staging table")[0]
+        blocks = session.row(_about(_BLOCKS, session, table), action="sizing a staging table")[0]
         first, last = 0, blocks * _OFFSETS
         if _goes_in(session, insertion(Stretch(part, first, last)), end):
             continue
@@ -120,31 +120,31 @@ def _search(
 
 
 def _goes_in(session: Session, statement: sql.Composable, end: float) -> bool:
-    doing = "looking for the row that is refused"
+    action = "looking for the row that is refused"
     session.limit_statements(max(1.0, end - time.monotonic()))
-    session.run("SAVEPOINT searching", doing=doing)
+    session.run("SAVEPOINT searching", action=action)
     try:
-        session.change(statement, doing=doing)
+        session.change(statement, action=action)
     except QueryFailed as refused:
         if not refused.sqlstate.startswith(OF_ROWS) or time.monotonic() > end:
             raise
-        session.run("ROLLBACK TO SAVEPOINT searching", doing=doing)
+        session.run("ROLLBACK TO SAVEPOINT searching", action=action)
         return False
     if time.monotonic() > end:
-        raise QueryFailed(errorcodes.QUERY_CANCELED, "query_canceled", doing)
-    session.run("RELEASE SAVEPOINT searching", doing=doing)
+        raise QueryFailed(errorcodes.QUERY_CANCELED, "query_canceled", action)
+    session.run("RELEASE SAVEPOINT searching", action=action)
     return True
 
 
 def _rows_before(session: Session, table: sql.Identifier, place: int) -> int:
     query = sql.SQL("SELECT count(*) FROM {} WHERE ctid < {}").format(table, _tid(place))
-    return int(session.row(query, doing="counting the rows before")[0])
+    return int(session.row(query, action="counting the rows before")[0])
 
 
 def _refers_to_itself(session: Session, target: Target) -> bool:
     table = sql.Identifier(target.schema, target.table)
     query = _about(_REFERS_TO_ITSELF, session, table)
-    return bool(session.row(query, doing="looking for references to itself")[0])
+    return bool(session.row(query, action="looking for references to itself")[0])
 
 
 def _about(query: str, session: Session, table: sql.Identifier) -> sql.Composable:

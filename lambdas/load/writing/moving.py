@@ -51,7 +51,7 @@ def analyze(session: Session, plan: LoadPlan) -> None:
     """Renew the planner's statistics of each table."""
     for target in plan.targets:
         table = sql.Identifier(target.schema, target.table)
-        session.run(sql.SQL("ANALYZE {}").format(table), doing=f"analysing {target.table}")
+        session.run(sql.SQL("ANALYZE {}").format(table), action=f"analysing {target.table}")
 
 
 def move(
@@ -77,7 +77,7 @@ def move(
     if done is not None:
         return done
     try:
-        with session.transaction(doing="moving the rows"):
+        with session.transaction(action="moving the rows"):
             prepare(session, load_id, [one.target for one in filled], rules)
             return [_settle(session, load_id, one, rules) for one in filled]
     except RowsRefused as refused:
@@ -113,7 +113,7 @@ def prepare(session: Session, load_id: str, targets: Sequence[Target], rules: Ru
             new_table.publish(session, load_id, target)
         elif rules.truncate_first:
             query = sql.SQL("TRUNCATE {}").format(table)
-            session.run(query, doing=f"emptying {target.table}")
+            session.run(query, action=f"emptying {target.table}")
 
 
 def _settle(session: Session, load_id: str, one: Filled, rules: Rules) -> int:
@@ -141,15 +141,15 @@ def _note_moved(session: Session, load_id: str, one: Filled, rows: int) -> None:
 
 def _move(session: Session, load_id: str, one: Filled, rules: Rules) -> int:
     target, end = one.target, time.monotonic() + session.statement_seconds
-    doing = f"filling {target.table}"
-    session.run("SAVEPOINT filling", doing=doing)
+    action = f"filling {target.table}"
+    session.run("SAVEPOINT filling", action=action)
     try:
-        return session.change(_insertion(load_id, one, rules), doing=doing)
+        return session.change(_insertion(load_id, one, rules), action=action)
     except QueryFailed as refused:
         if not refused.sqlstate.startswith(OF_ROWS):
             raise
         reason = f"{reason_of(refused)}; {remedy_of_row(refused.sqlstate)}"
-    session.run("ROLLBACK TO SAVEPOINT filling", doing=doing)
+    session.run("ROLLBACK TO SAVEPOINT filling", action=action)
     insertion = partial(_insertion, load_id, one, rules)
     offender = first_refused(session, load_id, target, one.parts, insertion, end)
     raise RowsRefused(reason, target.table, offender)

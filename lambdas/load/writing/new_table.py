@@ -43,7 +43,7 @@ def make(session: Session, load_id: str, target: Target) -> None:
         "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended({name}, 0));"
         " CREATE TABLE IF NOT EXISTS {table} ({columns})"
     ).format(name=sql.Literal(name), table=identifier(load_id, target), columns=definition(target))
-    session.run(query, doing=f"making the table {target.table}")
+    session.run(query, action=f"making the table {target.table}")
 
 
 def opened(session: Session, load_id: str, target: Target) -> dict[str, str]:
@@ -51,7 +51,7 @@ def opened(session: Session, load_id: str, target: Target) -> dict[str, str]:
     query = sql.SQL("SET LOCAL lock_timeout = 0; LOCK TABLE {} IN ROW EXCLUSIVE MODE").format(
         identifier(load_id, target)
     )
-    session.run(query, doing=f"opening the table {target.table}")
+    session.run(query, action=f"opening the table {target.table}")
     return _kinds(session, load_id, target)
 
 
@@ -66,9 +66,9 @@ def widen(session: Session, load_id: str, target: Target, kinds: Mapping[str, st
         "SET LOCAL lock_timeout = 0; SET LOCAL DateStyle = 'ISO'; SET LOCAL TimeZone = 'UTC';"
         " LOCK TABLE {} IN ACCESS EXCLUSIVE MODE"
     ).format(table)
-    doing = f"widening columns of the table {target.table}"
-    with session.transaction(doing=doing):
-        session.run(query, doing=doing)
+    action = f"widening columns of the table {target.table}"
+    with session.transaction(action=action):
+        session.run(query, action=action)
         now = _kinds(session, load_id, target)
         changes = [
             sql.SQL("ALTER {column} TYPE {kind} USING {value}").format(
@@ -83,14 +83,14 @@ def widen(session: Session, load_id: str, target: Target, kinds: Mapping[str, st
         ]
         if changes:
             alter = sql.SQL("ALTER TABLE {} {}").format(table, sql.SQL(", ").join(changes))
-            session.run(alter, doing=doing)
+            session.run(alter, action=action)
 
 
 def _kinds(session: Session, load_id: str, target: Target) -> dict[str, str]:
     rows = session.rows(
         _TYPES,
         [target.schema, hidden_name(load_id, target.table)],
-        doing=f"looking at the types of {target.table}",
+        action=f"looking at the types of {target.table}",
     )
     found = dict(rows)
     # PostgreSQL spells some types in another way than the plan.
@@ -107,13 +107,13 @@ def publish(session: Session, load_id: str, target: Target) -> None:
         identifier(load_id, target), sql.Identifier(target.table)
     )
     with name_is_free(target):
-        session.run(query, doing=f"naming the table {target.table}")
+        session.run(query, action=f"naming the table {target.table}")
 
 
 def drop(session: Session, load_id: str, target: Target) -> None:
     """Remove it as long as it has our name; one that is not there is fine."""
     query = sql.SQL("DROP TABLE IF EXISTS {}").format(identifier(load_id, target))
-    session.run(query, doing="dropping a table that got no name")
+    session.run(query, action="dropping a table that got no name")
 
 
 def create(session: Session, target: Target) -> None:
@@ -126,7 +126,7 @@ def create(session: Session, target: Target) -> None:
         sql.Identifier(target.schema, target.table), definition(target)
     )
     with name_is_free(target):
-        session.run(query, doing=f"making the table {target.table}")
+        session.run(query, action=f"making the table {target.table}")
 
 
 def definition(target: Target) -> sql.Composable:

@@ -51,9 +51,9 @@ def found(session: Session, load_id: str, plan: LoadPlan) -> dict[str, Any] | No
 
 def _told(parts: Sequence[Part], notes: Mapping[int, Staged]) -> str:
     stretches = joined(parts, notes)
-    told = "; ".join(map(str, stretches[:STRETCHES_TOLD]))
+    message = "; ".join(map(str, stretches[:STRETCHES_TOLD]))
     more = len(stretches) - STRETCHES_TOLD
-    return f"{told}; and {more} stretches more, see result.json" if more > 0 else told
+    return f"{message}; and {more} stretches more, see result.json" if more > 0 else message
 
 
 def joined(parts: Sequence[Part], notes: Mapping[int, Staged]) -> list[Stretch]:

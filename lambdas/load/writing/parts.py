@@ -119,7 +119,7 @@ class _Copying:
     rules: Rules
     progress: Progress
     keep: Callable[[Rejects], None]
-    told: dict[str, str] = field(default_factory=dict)
+    message: dict[str, str] = field(default_factory=dict)
     planned: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -136,7 +136,7 @@ class _Copying:
         headless = form.header and not part.begins
         header = header_line(target.columns, form) if headless else b""
         rejects = Rejects(header=header, encoding=form.encoding)
-        with self.session.transaction(doing="loading"):
+        with self.session.transaction(action="loading"):
             table = _opened(self.session, self.load_id, part, target)
             self._look_at_types()
             with self._feed() as data:
@@ -154,7 +154,7 @@ class _Copying:
                 row_is_line=data.lines.newlines + (not data.ended)
                 == count + (form.header and part.begins)
                 and not rejects.lines,
-                widened=self.told,
+                widened=self.message,
             )
             staging.note(self.session, self.load_id, target, part.number, staged)
         return staged
@@ -177,7 +177,7 @@ class _Copying:
             new_table.widen(self.session, self.load_id, self.target, kinds)
         self._take(kinds)
         for number, found in watch.widened.items():
-            self.told[names[number]] += (
+            self.message[names[number]] += (
                 f": that would change or refuse the value in {self.part.location},"
                 f" line {found.line}"
             )
@@ -191,7 +191,7 @@ class _Copying:
         before = dict(self.target.definition)
         for name, kind in kinds.items():
             if kind != before[name]:
-                self.told[name] = f"{kind}, not {self.planned[name]} as its first rows suggest"
+                self.message[name] = f"{kind}, not {self.planned[name]} as its first rows suggest"
         definition = tuple({**before, **kinds}.items())
         self.target = replace(self.target, definition=definition)
 
@@ -252,7 +252,7 @@ def _wait_for_keys(session: Session, table: sql.Identifier) -> None:
     itself is not waited for.
     """
     query = sql.SQL("LOCK TABLE {} IN ROW EXCLUSIVE MODE; SET LOCAL lock_timeout = 0").format(table)
-    session.run(query, doing=f"opening {table.strings[-1]}")
+    session.run(query, action=f"opening {table.strings[-1]}")
 
 
 @contextmanager

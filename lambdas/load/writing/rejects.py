@@ -145,13 +145,13 @@ def _copy_block(
 def _try(
     session: Session, statement: sql.Composable, into: sql.Identifier, data: bytes, where: str
 ) -> int:
-    session.run("SAVEPOINT block", doing=f"loading {where}")
+    session.run("SAVEPOINT block", action=f"loading {where}")
     try:
         rows = session.copy_in(
-            statement, _Bytes(data), relation=into.strings[-1], doing=f"loading {where}"
+            statement, _Bytes(data), relation=into.strings[-1], action=f"loading {where}"
         )
     except RowRefused:
-        session.run("ROLLBACK TO SAVEPOINT block", doing=f"loading {where}")
+        session.run("ROLLBACK TO SAVEPOINT block", action=f"loading {where}")
         raise
-    session.run("RELEASE SAVEPOINT block", doing=f"loading {where}")
+    session.run("RELEASE SAVEPOINT block", action=f"loading {where}")
     return rows

@@ -62,7 +62,7 @@ def find_all(
 ) -> dict[int, Staged]:
     """The notes on those of a target's parts that are done."""
     names = {staging_name(load_id, number): number for number in numbers}
-    rows = session.rows(_NOTES, [target.schema, list(names)], doing="looking for staging tables")
+    rows = session.rows(_NOTES, [target.schema, list(names)], action="looking for staging tables")
     return {names[name]: _staged(json.loads(note)) for name, note in rows if note}
 
 
@@ -74,14 +74,14 @@ def _staged(noted: Mapping[str, Any]) -> Staged:
 def make(session: Session, load_id: str, target: Target, number: int) -> sql.Identifier:
     """Make the staging table of a part; return it."""
     table = identifier(load_id, target, number)
-    session.run(_creation(table, target), doing="making a staging table")
+    session.run(_creation(table, target), action="making a staging table")
     return table
 
 
 def mark(session: Session, load_id: str, target: Target, number: int) -> None:
     """An empty table to carry a note, where the rows go elsewhere."""
     query = sql.SQL("CREATE TABLE {} ()").format(identifier(load_id, target, number))
-    session.run(query, doing="making a mark")
+    session.run(query, action="making a mark")
 
 
 def note(session: Session, load_id: str, target: Target, number: int, staged: Staged) -> None:
@@ -89,13 +89,13 @@ def note(session: Session, load_id: str, target: Target, number: int, staged: St
     query = sql.SQL("COMMENT ON TABLE {} IS {}").format(
         identifier(load_id, target, number), sql.Literal(json.dumps(asdict(staged)))
     )
-    session.run(query, doing="noting what was done")
+    session.run(query, action="noting what was done")
 
 
 def drop(session: Session, load_id: str, target: Target, number: int) -> None:
     """Remove a staging table; one that is not there is fine."""
     table = identifier(load_id, target, number)
-    session.run(sql.SQL("DROP TABLE IF EXISTS {}").format(table), doing="dropping a staging table")
+    session.run(sql.SQL("DROP TABLE IF EXISTS {}").format(table), action="dropping a staging table")
 
 
 def rows_of(load_id: str, target: Target, number: int) -> sql.Composable:

@@ -26,7 +26,7 @@ def end_others(session: Session, name: str) -> None:
         DatabaseUnreachable: one does not end.
     """
     end = time.monotonic() + WAIT_SECONDS
-    while session.row(_END, [name], doing="ending lost sessions")[0]:
+    while session.row(_END, [name], action="ending lost sessions")[0]:
         if time.monotonic() > end:
             raise DatabaseUnreachable(
                 f"a session of an earlier try does not end; see {name} in pg_stat_activity, and end"

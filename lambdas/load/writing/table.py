@@ -81,7 +81,7 @@ def find(session: Session, name: str) -> Table | None:
     Raises:
         BadData: it is no name, or not one of a table that can be loaded.
     """
-    rows = session.rows(_FIND, [name], doing=f"looking for the table {name}")
+    rows = session.rows(_FIND, [name], action=f"looking for the table {name}")
     if not rows:
         return None
     oid, schema, relation, kind = rows[0]
@@ -89,8 +89,8 @@ def find(session: Session, name: str) -> Table | None:
         raise BadData(
             f"table: {name} is no table that rows can be loaded into; name a table, not a view"
         )
-    columns = session.rows(_COLUMNS, [oid], doing=f"reading the columns of {name}")
-    key = session.rows(_KEY, [oid], doing=f"reading the primary key of {name}")
+    columns = session.rows(_COLUMNS, [oid], action=f"reading the columns of {name}")
+    key = session.rows(_KEY, [oid], action=f"reading the primary key of {name}")
     return Table(
         schema,
         relation,
@@ -113,10 +113,12 @@ def refuse_long(session: Session, name: str, location: str) -> None:
         InvalidRequest: tells the object that it is for.
         QueryFailed: it is no name.
     """
-    parts = session.row(_PARSE, [name], doing=f"reading the name {name}")[0]
+    parts = session.row(_PARSE, [name], action=f"reading the name {name}")[0]
     if long := [part for part in parts if is_long(part)]:
-        told = f"the name {long[0][:LONGEST_NAME]}… is longer than {LONGEST_NAME} bytes; shorten it"
-        raise InvalidRequest([f"{location}: table: {told}"])
+        message = (
+            f"the name {long[0][:LONGEST_NAME]}… is longer than {LONGEST_NAME} bytes; shorten it"
+        )
+        raise InvalidRequest([f"{location}: table: {message}"])
 
 
 def is_long(name: str) -> bool:
@@ -130,11 +132,11 @@ def parsed(session: Session, name: str) -> tuple[str, str]:
     Raises:
         InvalidRequest: it is no name, or its schema is not there.
     """
-    parts = session.row(_PARSE, [name], doing=f"reading the name {name}")[0]
+    parts = session.row(_PARSE, [name], action=f"reading the name {name}")[0]
     if len(parts) > _SCHEMA_AND_NAME:
         raise InvalidRequest([f"table: {name} has too many parts; it is schema.table"])
     schema = parts[0] if len(parts) == _SCHEMA_AND_NAME else None
-    found = session.rows(_SCHEMA, [schema], doing=f"looking for the schema of {name}")
+    found = session.rows(_SCHEMA, [schema], action=f"looking for the schema of {name}")
     if not found or found[0][0] is None:
         raise InvalidRequest([f"table: the schema of {name} is not there; make it first"])
     return found[0][0], parts[-1]

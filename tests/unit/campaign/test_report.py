@@ -79,7 +79,7 @@ def test_only_broken_promises_are_red() -> None:
 
 def test_the_totals_count_what_could_be_noticed() -> None:
     """Not what keeps the server from starting, nor what changes no answer."""
-    found = {name.strip(): told for name, (told,) in rows_of(totals([CAMPAIGN])).items()}
+    found = {name.strip(): message for name, (message,) in rows_of(totals([CAMPAIGN])).items()}
 
     assert found["SELECT COUNT(*) FROM users"] == "0 of 2 (0 %)"
     assert found["exact counts of all tables"] == "1 of 2 (50 %)"

@@ -9,7 +9,7 @@ from lambdas.drill.checks.files import forks, visibility
 from lambdas.drill.checks.files.forks import StoredFile
 from lambdas.drill.checks.rows import large_objects
 from lambdas.drill.checks.sequences import sequences
-from lambdas.drill.checks.shape import Relation, Seen, Survey, SurveyedDatabase, failed
+from lambdas.drill.checks.shape import Discovered, Relation, Survey, SurveyedDatabase, failed
 from lambdas.drill.units import RANGE_BYTES, Status, Unit
 from lambdas.errors import QueryFailed
 
@@ -22,7 +22,7 @@ def _relation(oid: int, size_bytes: int) -> Relation:
 
 
 def _survey(check: str, found: Any, *relations: Relation) -> Survey:
-    database = SurveyedDatabase("shop", relations=relations, seen={check: Seen(found)})
+    database = SurveyedDatabase("shop", relations=relations, seen={check: Discovered(found)})
     return Survey([database], BASELINE_NONE)
 
 

@@ -1,5 +1,5 @@
 from lambdas.drill.units import Claim, Measurement, Status, Unit, Violation
-from lambdas.drill.verdict.attribution import BESIDE, BY_ITSELF, attribute
+from lambdas.drill.verdict.attribution import AUXILIARY, BY_ITSELF, attribute
 from lambdas.drill.verdict.verdict import Judgement, Verdict, fold, judge
 
 ORPHAN = Violation("1 row has no parent", "delete it", ("public.child", "public.parent"))
@@ -51,7 +51,7 @@ def test_proven_rows_of_the_same_database_decide() -> None:
 
 def test_what_comes_with_other_damage_is_wrong_but_for_rows_that_are_proven() -> None:
     wrong, warnings = attribute([ORPHAN], {"public.child"}, {"public.parent"})
-    assert wrong == (f"{ORPHAN.text}; {BESIDE}. Ask the source too: delete it",)
+    assert wrong == (f"{ORPHAN.text}; {AUXILIARY}. Ask the source too: delete it",)
     assert not warnings
     assert not attribute([ORPHAN], {"public.child", "public.parent"}, {"public.child"})[0]
 

@@ -12,8 +12,8 @@ from lambdas.drill.checks.catalog.comparison import (
     GATHERED,
     MEMBERSHIP,
     NUMBERED,
-    TRANSACTION_CIRCLE,
     UNREAD,
+    XID_MODULUS,
     YOUNG_WINDOW,
     CatalogObject,
     Difference,
@@ -38,7 +38,7 @@ B = CatalogObject("table", "orders", "digest-b", "1100")
 STRANGE = CatalogObject("table", "orders", "digest-x", "100")
 
 horizons = st.integers(FIRST_TRANSACTION, 2**63) | st.integers(0, 5).flatmap(
-    lambda epoch: st.integers(-5, 5).map(lambda step: (epoch + 1) * TRANSACTION_CIRCLE + step)
+    lambda epoch: st.integers(-5, 5).map(lambda step: (epoch + 1) * XID_MODULUS + step)
 )
 
 
@@ -166,18 +166,18 @@ def test_the_32_bit_circle_is_minded_near_its_seam(horizon: int, version: int, y
 
 @given(horizons, st.integers(0, YOUNG_WINDOW - 1))
 def test_what_began_at_the_horizon_or_after_it_is_young(horizon: int, later: int) -> None:
-    version = (horizon + later) % TRANSACTION_CIRCLE
+    version = (horizon + later) % XID_MODULUS
     assert is_young(version, horizon) is (version >= FIRST_TRANSACTION)
 
 
-@given(horizons, st.integers(1, TRANSACTION_CIRCLE // 2))
+@given(horizons, st.integers(1, XID_MODULUS // 2))
 def test_what_began_before_the_horizon_is_not_young(horizon: int, earlier: int) -> None:
-    assert not is_young((horizon - earlier) % TRANSACTION_CIRCLE, horizon)
+    assert not is_young((horizon - earlier) % XID_MODULUS, horizon)
 
 
 @pytest.mark.parametrize("mark", range(FIRST_TRANSACTION))
 def test_frozen_and_bootstrap_rows_are_older_than_everything(mark: int) -> None:
-    assert not is_young(mark, TRANSACTION_CIRCLE + mark)
+    assert not is_young(mark, XID_MODULUS + mark)
 
 
 def test_objects_of_one_name_and_two_kinds_are_two() -> None:
@@ -255,11 +255,11 @@ def test_of_two_objects_with_one_name_neither_hides_the_other() -> None:
     before, twice = [["table", "t", "b", "100"]], [["table", "t", "b", "100"]]
     twice.append(["table", "t", "a", "90"])
     source, copy = objects_from(before), objects_from(twice)
-    told = [
+    message = [
         (found.name, found.certain)
         for found in differences(source, source, copy, Meanwhile(HORIZON))
     ]
-    assert told == [("t", True), ("t (once more)", True)]
+    assert message == [("t", True), ("t (once more)", True)]
 
 
 YOUNG = CatalogObject("trigger", "orders.t", "digest-t", "100,1100")

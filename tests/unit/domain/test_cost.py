@@ -36,7 +36,7 @@ def test_nothing_that_ran_costs_nothing_and_is_not_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("planned", "batches", "seconds", "usd", "told"),
+    ("planned", "batches", "seconds", "usd", "message"),
     [
         (
             2**19,
@@ -57,7 +57,7 @@ def test_nothing_that_ran_costs_nothing_and_is_not_told() -> None:
     ],
 )
 def test_one_line_says_what_it_counts(
-    planned: int, batches: int, seconds: float, usd: float, told: str
+    planned: int, batches: int, seconds: float, usd: float, message: str
 ) -> None:
     found = {
         "bytes_planned": planned,
@@ -66,4 +66,4 @@ def test_one_line_says_what_it_counts(
         "gb_seconds": seconds,
         "lambda_usd": usd,
     }
-    assert cost.in_words(found) == told
+    assert cost.in_words(found) == message

@@ -42,13 +42,13 @@ def test_a_drill_that_did_not_end_well_hands_nothing_over(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ended", "told"),
+    ("ended", "message"),
     [({}, "no cause is given"), ({"error": "States.Timeout"}, "States.Timeout")],
 )
 def test_a_drill_without_a_cause_is_told_as_well_as_can_be(
-    ended: dict[str, Any], told: str
+    ended: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(RequestRefused, match=told):
+    with pytest.raises(RequestRefused, match=message):
         variables({**EXECUTION, "status": "TIMED_OUT", **ended}, {})
 
 

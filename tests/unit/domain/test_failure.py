@@ -22,8 +22,8 @@ def test_an_exception_is_told_by_its_message_without_its_stack() -> None:
     cause = json.dumps(
         {"errorMessage": "no capacity", "errorType": "X", "stackTrace": ["File secret.py"]}
     )
-    told = in_words(_failure("InsufficientCapacity", cause))
-    assert told == (
+    message = in_words(_failure("InsufficientCapacity", cause))
+    assert message == (
         "RestoreInstance: InsufficientCapacity: no capacity; set copy_instance_class to another"
         " class, or allow more zones, drill again"
     )
@@ -31,26 +31,28 @@ def test_an_exception_is_told_by_its_message_without_its_stack() -> None:
 
 @pytest.mark.parametrize("cause", ["timed out", "{not json", "[1, 2]", '"text"', "42"])
 def test_a_cause_that_is_no_object_is_told_as_it_is(cause: str) -> None:
-    told = in_words(_failure("States.Timeout", cause))
-    assert told.startswith(f"RestoreInstance: States.Timeout: {cause}; a function did not answer")
+    message = in_words(_failure("States.Timeout", cause))
+    assert message.startswith(
+        f"RestoreInstance: States.Timeout: {cause}; a function did not answer"
+    )
 
 
 @pytest.mark.parametrize("cause", ["", "{}", '{"errorMessage": ""}'])
 def test_an_error_without_a_message_is_told_by_its_name(cause: str) -> None:
-    told = in_words(_failure("States.Timeout", cause))
-    assert told.startswith("RestoreInstance: States.Timeout; a function did not answer")
+    message = in_words(_failure("States.Timeout", cause))
+    assert message.startswith("RestoreInstance: States.Timeout; a function did not answer")
 
 
 def test_an_error_without_a_cause_is_told_by_its_name() -> None:
-    told = in_words({"state": "JudgeDrill", "error": "NotFound"})
-    assert told.startswith("JudgeDrill: NotFound; see in CloudTrail")
+    message = in_words({"state": "JudgeDrill", "error": "NotFound"})
+    assert message.startswith("JudgeDrill: NotFound; see in CloudTrail")
 
 
 @pytest.mark.parametrize("phase", ["failed", "overdue"])
 def test_a_poll_that_ended_badly_is_told_by_what_it_saw(phase: str) -> None:
-    told = in_words(_failure(phase, "the copy is failed"))
-    assert told.startswith("RestoreInstance: the copy is failed; ")
-    assert told.endswith("drill again")
+    message = in_words(_failure(phase, "the copy is failed"))
+    assert message.startswith("RestoreInstance: the copy is failed; ")
+    assert message.endswith("drill again")
 
 
 WORDS = {
@@ -68,5 +70,5 @@ def test_each_error_that_can_end_a_drill_says_what_to_do(word: str) -> None:
 
 
 def test_an_error_that_nobody_foresaw_says_where_to_look() -> None:
-    told = in_words(_failure("Lambda.SomethingNew", "what"))
-    assert told == f"RestoreInstance: Lambda.SomethingNew: what; {remedy_of_word('?')}"
+    message = in_words(_failure("Lambda.SomethingNew", "what"))
+    assert message == f"RestoreInstance: Lambda.SomethingNew: what; {remedy_of_word('?')}"

@@ -41,15 +41,15 @@ def test_a_table_that_vanished_and_one_that_collapsed_are_told() -> None:
 
 def test_a_database_that_vanished_is_told_once() -> None:
     earlier = _earlier(orders=1000, items=1000)
-    (told,) = warnings([replace(DATABASE, database="other")], "none", earlier)
-    assert told.startswith("the database shop has vanished")
+    (message,) = warnings([replace(DATABASE, database="other")], "none", earlier)
+    assert message.startswith("the database shop has vanished")
 
 
 @pytest.mark.parametrize("baseline", ["catalog", "exact"])
 def test_with_a_baseline_what_is_gone_is_gone_from_the_source(baseline: str) -> None:
     results = [DATABASE, _counted("orders", 1), _counted("items", 1, Claim.PROVEN)]
-    (told,) = warnings(results, baseline, _earlier(orders=1000, items=1000, users=7))
-    assert told.startswith("shop: orders has 1 rows")
+    (message,) = warnings(results, baseline, _earlier(orders=1000, items=1000, users=7))
+    assert message.startswith("shop: orders has 1 rows")
 
 
 def test_a_small_table_may_come_and_go() -> None:

@@ -45,8 +45,8 @@ def test_a_prefix_may_hold_a_hyphen_and_need_not_be_known() -> None:
 
 
 def test_what_is_not_known_is_empty() -> None:
-    told = row({"DBSnapshotIdentifier": "tm-x"})
-    assert told == {
+    message = row({"DBSnapshotIdentifier": "tm-x"})
+    assert message == {
         "source": "",
         "snapshot_id": "tm-x",
         "status": "",

@@ -105,8 +105,8 @@ def test_the_manifest_is_json_with_the_drill_and_every_result(drill: Drill) -> N
 
 
 def test_a_passed_headline_tells_source_snapshot_and_rows(drill: Drill) -> None:
-    told = headline(drill, PASSED)
-    assert told.startswith(f"PASSED: orders came back from {drill.snapshot_id}: 1,235 rows")
+    message = headline(drill, PASSED)
+    assert message.startswith(f"PASSED: orders came back from {drill.snapshot_id}: 1,235 rows")
 
 
 @pytest.mark.parametrize(
@@ -124,10 +124,10 @@ def test_a_headline_counts_only_what_was_read(drill: Drill, exempt: int, said: s
         _result("counts", Status.OK, Claim.PROVEN, 1000),
         *(_result("counts", Status.EXEMPT, Claim.NOT_COMPARED) for _ in range(exempt)),
     )
-    told = headline(drill, Judgement(Verdict.PASSED, (), results))
-    assert said in told
-    assert "1,000 rows in 1 relations" in told
-    assert " 0 not compared." in told
+    message = headline(drill, Judgement(Verdict.PASSED, (), results))
+    assert said in message
+    assert "1,000 rows in 1 relations" in message
+    assert " 0 not compared." in message
 
 
 def test_the_phases_are_those_that_the_machine_marks() -> None:
@@ -148,14 +148,14 @@ def test_a_passed_restore_tells_until_when_its_copy_is_kept(drill: Drill) -> Non
     kept = {"copy_id": drill.copy_id, "expires_at": "2026-11-22T18:00:00Z"}
     report = build(drill, PASSED, MARKS, None, {"done": True, "detail": ""}, kept, NOW)
     assert report["kept"] == kept
-    told = f" The copy {drill.copy_id} is kept until 2026-11-22T18:00:00Z."
-    assert report["headline"] == headline(drill, PASSED) + told
+    message = f" The copy {drill.copy_id} is kept until 2026-11-22T18:00:00Z."
+    assert report["headline"] == headline(drill, PASSED) + message
 
 
 def test_a_passed_snapshot_never_claims_a_verification(drill: Drill) -> None:
-    told = headline(replace(drill, mode="snapshot"), Judgement(Verdict.PASSED, ()))
-    assert "nothing was restored or verified" in told
-    assert "came back" not in told
+    message = headline(replace(drill, mode="snapshot"), Judgement(Verdict.PASSED, ()))
+    assert "nothing was restored or verified" in message
+    assert "came back" not in message
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.INCONCLUSIVE])
@@ -164,8 +164,8 @@ def test_a_bad_headline_begins_with_the_verdict_and_its_first_reason(
     drill: Drill, verdict: Verdict, mode: str
 ) -> None:
     judgement = Judgement(verdict, ("one", "two", "three"))
-    told = headline(replace(drill, mode=mode), judgement)
-    assert told == f"{verdict}: orders: one (and 2 more)."
+    message = headline(replace(drill, mode=mode), judgement)
+    assert message == f"{verdict}: orders: one (and 2 more)."
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
@@ -183,5 +183,5 @@ def test_a_single_reason_has_no_more(drill: Drill) -> None:
 
 
 def test_a_headline_without_a_reason_says_so(drill: Drill) -> None:
-    told = headline(drill, Judgement(Verdict.INCONCLUSIVE, ()))
-    assert told == "INCONCLUSIVE: orders: no reason was recorded."
+    message = headline(drill, Judgement(Verdict.INCONCLUSIVE, ()))
+    assert message == "INCONCLUSIVE: orders: no reason was recorded."

@@ -11,10 +11,10 @@ from lambdas.drill.waiting.phases import (
     HALTED,
     PARAMETERS_SECONDS,
     Phase,
-    look_at_deletion,
-    look_at_instance,
-    look_at_parameters,
-    look_at_snapshot,
+    classify_deletion,
+    classify_instance,
+    classify_parameters,
+    classify_snapshot,
 )
 from lambdas.remedies import OF_STATUSES
 
@@ -56,7 +56,7 @@ def _instance(status: str, secret: Any = None) -> dict[str, Any]:
 @pytest.mark.parametrize("goal", GOALS)
 @pytest.mark.parametrize("status", FAILURES + BY_SOMEBODY)
 def test_a_status_that_waiting_does_not_mend_is_a_failure(status: str, goal: str) -> None:
-    look = look_at_instance(_instance(status, ACTIVE), goal)
+    look = classify_instance(_instance(status, ACTIVE), goal)
     assert look.phase is Phase.FAILED
     assert look.detail == f"the copy is {status}: {OF_STATUSES[status]}"
 
@@ -66,25 +66,25 @@ def test_each_status_that_ends_a_drill_has_its_remedy_and_no_other_has() -> None
 
 
 def test_a_snapshots_status_that_nobody_foresaw_says_where_to_look() -> None:
-    told = look_at_snapshot({"Status": "brand-new"}).detail
-    assert told == "the snapshot is brand-new: see the RDS user guide for this status"
+    message = classify_snapshot({"Status": "brand-new"}).detail
+    assert message == "the snapshot is brand-new: see the RDS user guide for this status"
 
 
 @pytest.mark.parametrize("goal", GOALS)
 @pytest.mark.parametrize("status", UNDER_WAY)
 def test_any_other_status_is_waited_for(status: str, goal: str) -> None:
-    look = look_at_instance(_instance(status, ACTIVE), goal)
+    look = classify_instance(_instance(status, ACTIVE), goal)
     assert (look.phase, look.detail) == (Phase.WAIT, status)
 
 
 @pytest.mark.parametrize("status", USABLE)
 def test_a_usable_copy_is_restored_without_a_secret(status: str) -> None:
-    assert look_at_instance(_instance(status), GOAL_RESTORED).phase is Phase.READY
+    assert classify_instance(_instance(status), GOAL_RESTORED).phase is Phase.READY
 
 
 @pytest.mark.parametrize("status", USABLE)
 def test_a_usable_copy_is_secured_once_its_secret_is_active(status: str) -> None:
-    assert look_at_instance(_instance(status, ACTIVE), GOAL_SECURED).phase is Phase.READY
+    assert classify_instance(_instance(status, ACTIVE), GOAL_SECURED).phase is Phase.READY
 
 
 @pytest.mark.parametrize(
@@ -92,16 +92,16 @@ def test_a_usable_copy_is_secured_once_its_secret_is_active(status: str) -> None
 )
 @pytest.mark.parametrize("status", USABLE)
 def test_a_usable_copy_is_not_secured_before_its_secret_is_active(status: str, secret: Any) -> None:
-    assert look_at_instance(_instance(status, secret), GOAL_SECURED).phase is Phase.WAIT
+    assert classify_instance(_instance(status, secret), GOAL_SECURED).phase is Phase.WAIT
 
 
 def test_an_impaired_secret_is_a_failure() -> None:
     copy = _instance("available", {"SecretStatus": "impaired"})
-    assert look_at_instance(copy, GOAL_SECURED).phase is Phase.FAILED
+    assert classify_instance(copy, GOAL_SECURED).phase is Phase.FAILED
 
 
 def test_an_instance_without_a_status_is_waited_for() -> None:
-    assert look_at_instance({}, GOAL_RESTORED).phase is Phase.WAIT
+    assert classify_instance({}, GOAL_RESTORED).phase is Phase.WAIT
 
 
 @pytest.mark.parametrize(
@@ -116,30 +116,30 @@ def test_an_instance_without_a_status_is_waited_for() -> None:
     ],
 )
 def test_a_snapshot_is_waited_for_only_while_it_is_made(status: str, phase: Phase) -> None:
-    assert look_at_snapshot({"Status": status}).phase is phase
+    assert classify_snapshot({"Status": status}).phase is phase
 
 
 def test_a_snapshot_without_a_status_is_a_failure() -> None:
-    assert look_at_snapshot({}).phase is Phase.FAILED
+    assert classify_snapshot({}).phase is Phase.FAILED
 
 
 def test_a_look_at_a_snapshot_tells_its_progress() -> None:
-    assert "42 %" in look_at_snapshot({"Status": "creating", "PercentProgress": 42}).detail
+    assert "42 %" in classify_snapshot({"Status": "creating", "PercentProgress": 42}).detail
 
 
 def test_an_instance_that_rds_no_longer_knows_is_gone() -> None:
-    assert look_at_deletion(None).phase is Phase.READY
+    assert classify_deletion(None).phase is Phase.READY
 
 
 @pytest.mark.parametrize("status", ["deleting", "delete-precheck"])
 def test_a_deletion_under_way_is_waited_for(status: str) -> None:
-    assert look_at_deletion(_instance(status)).phase is Phase.WAIT
+    assert classify_deletion(_instance(status)).phase is Phase.WAIT
 
 
 @pytest.mark.parametrize("status", [*USABLE, *FAILURES, "stopped", "creating"])
 def test_a_copy_that_is_still_there_is_asked_to_go_again(status: str) -> None:
-    look = look_at_deletion(_instance(status))
-    assert look.phase is Phase.AGAIN
+    look = classify_deletion(_instance(status))
+    assert look.phase is Phase.REPEAT_DELETE
     assert status in look.detail
 
 
@@ -150,23 +150,23 @@ def _with_group(status: str, name: str = "tm-quarantine-16") -> dict[str, Any]:
 
 @pytest.mark.parametrize("group", ["tm-quarantine-16", "TM-Quarantine-16"])
 def test_a_copy_that_runs_with_its_parameters_is_ready(group: str) -> None:
-    assert look_at_parameters(_with_group("in-sync"), group, 0).phase is Phase.READY
+    assert classify_parameters(_with_group("in-sync"), group, 0).phase is Phase.READY
 
 
 @pytest.mark.parametrize("status", ["applying", "pending-reboot"])
 def test_parameters_are_waited_for_and_not_for_ever(status: str) -> None:
-    at_first = look_at_parameters(_with_group(status), "tm-quarantine-16", PARAMETERS_SECONDS - 1)
+    at_first = classify_parameters(_with_group(status), "tm-quarantine-16", PARAMETERS_SECONDS - 1)
     assert at_first.phase is Phase.WAIT
     assert status in at_first.detail
-    at_last = look_at_parameters(_with_group(status), "tm-quarantine-16", PARAMETERS_SECONDS)
+    at_last = classify_parameters(_with_group(status), "tm-quarantine-16", PARAMETERS_SECONDS)
     assert at_last.phase is Phase.FAILED
-    for told in ("tm-quarantine-16", status, "nothing was read", "drill again"):
-        assert told in at_last.detail
+    for message in ("tm-quarantine-16", status, "nothing was read", "drill again"):
+        assert message in at_last.detail
 
 
 @pytest.mark.parametrize("status", ["failed-to-apply", "pending-database-upgrade", "new-word"])
 def test_parameters_that_waiting_does_not_apply_end_the_drill(status: str) -> None:
-    look = look_at_parameters(_with_group(status), "tm-quarantine-16", 0)
+    look = classify_parameters(_with_group(status), "tm-quarantine-16", 0)
     assert look.phase is Phase.FAILED
     assert status in look.detail
 
@@ -180,6 +180,6 @@ def test_parameters_that_waiting_does_not_apply_end_the_drill(status: str) -> No
     ],
 )
 def test_a_copy_with_another_group_is_not_read(instance: dict[str, Any]) -> None:
-    look = look_at_parameters(instance, "tm-quarantine-16", 0)
+    look = classify_parameters(instance, "tm-quarantine-16", 0)
     assert look.phase is Phase.FAILED
     assert "tm-quarantine-16" in look.detail

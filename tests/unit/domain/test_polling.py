@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lambdas.drill.waiting.phases import Look, Phase
+from lambdas.drill.waiting.phases import Observation, Phase
 from lambdas.drill.waiting.polling import Answer, answer
 
 ASKED_AT = datetime(2026, 11, 22, 9, 44, 33, tzinfo=UTC)
@@ -12,16 +12,16 @@ GIVEN_UP_AT = ASKED_AT + timedelta(hours=6)
 
 
 def _answer(phase: Phase, now: datetime) -> Answer:
-    return answer(Look(phase, "creating, 5 %"), "the copy", ASKED_AT, now, GIVEN_UP_AT, 15)
+    return answer(Observation(phase, "creating, 5 %"), "the copy", ASKED_AT, now, GIVEN_UP_AT, 15)
 
 
-@pytest.mark.parametrize("phase", [Phase.WAIT, Phase.AGAIN])
+@pytest.mark.parametrize("phase", [Phase.WAIT, Phase.REPEAT_DELETE])
 def test_what_is_not_done_is_looked_at_again_at_the_pace(phase: Phase) -> None:
     now = ASKED_AT + timedelta(hours=1)
     assert _answer(phase, now) == Answer(phase, "creating, 5 %", 180)
 
 
-@pytest.mark.parametrize("phase", [Phase.WAIT, Phase.AGAIN])
+@pytest.mark.parametrize("phase", [Phase.WAIT, Phase.REPEAT_DELETE])
 @pytest.mark.parametrize("late_seconds", [0, 1, 86_400])
 def test_what_is_not_done_by_the_deadline_is_overdue(phase: Phase, late_seconds: int) -> None:
     found = _answer(phase, GIVEN_UP_AT + timedelta(seconds=late_seconds))

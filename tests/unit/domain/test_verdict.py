@@ -109,7 +109,7 @@ def test_rows_that_were_to_be_compared_must_be_in_some_table_if_there_is_one(
 def test_nothing_planned_is_inconclusive() -> None:
     found = judge([])
     assert found.verdict is Verdict.INCONCLUSIVE
-    assert any("nothing was measured" in told for told in found.reasons)
+    assert any("nothing was measured" in message for message in found.reasons)
 
 
 def test_relations_without_a_database_that_was_reached_are_inconclusive() -> None:

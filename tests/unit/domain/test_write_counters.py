@@ -123,7 +123,7 @@ def _record(rows: int, inserted: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("rows", "claim", "note", "told"),
+    ("rows", "claim", "note", "message"),
     [
         (15, Claim.CONSISTENT, "they allow 15 rows; they come late", False),
         (13, Claim.NOT_COMPARED, "what was rolled back may explain 13", False),
@@ -132,13 +132,13 @@ def _record(rows: int, inserted: int) -> dict[str, Any]:
     ],
 )
 def test_a_count_outside_is_told_and_changes_no_verdict(
-    rows: int, claim: Claim, note: str, told: bool
+    rows: int, claim: Claim, note: str, message: bool
 ) -> None:
     (result,), found = compare([_result(rows)], NUMBERS, _record(10, 0), _record(rows, 5))
     assert (result.status, result.claim) == (Status.OK, claim)
     assert note in result.notes[-1]
     expected = f"shop: orders has {rows} rows, and the source's write counters, which can be wrong,"
-    assert found == ((f"{expected} allow 15",) if told else ())
+    assert found == ((f"{expected} allow 15",) if message else ())
 
 
 def test_without_the_last_drill_s_counters_nothing_is_claimed() -> None:

@@ -12,7 +12,7 @@ from lambdas.drill.checks.catalog import comparison
 from lambdas.drill.checks.catalog.object_inventory import cluster_objects, database_objects
 from lambdas.drill.checks.catalog.of_rds import SUPERUSER
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey
+from lambdas.drill.checks.shape import Check, CheckContext, Survey
 from lambdas.drill.units import Claim, Measurement, Unit
 
 __all__ = ["CHECK", "cluster_objects", "database_objects"]
@@ -50,18 +50,18 @@ def plan(survey: Survey) -> Iterator[Unit]:
         yield _unit(database.name, NAME, "" if survey.read_twice(database) else anew)
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Read the copy's inventory and compare it with the source's two."""
     outcome = Outcome()
     if unit.detail.get("unread"):
         outcome.not_measured(unit.detail["unread"])
         return outcome.measurement(unit)
-    readings = (bench.before, bench.after)
+    readings = (context.before, context.after)
     cluster = unit.subject == CLUSTER
-    with bench.session(unit.database) as session:
+    with context.session(unit.database) as session:
         documents = (cluster_objects if cluster else database_objects)(session)
-        names = _role_names(session, bench)
-        masters = session.rows(_MASTERS, doing="reading who is a master user") if cluster else []
+        names = _role_names(session, context)
+        masters = session.rows(_MASTERS, action="reading who is a master user") if cluster else []
     sources = [_documents(unit, reading) for reading in readings]
     known = itertools.chain(*sources)
     read = [*sources, comparison.without_more(documents, known, [number for (number,) in masters])]
@@ -106,14 +106,14 @@ def _why_unread(kind: str, name: str) -> str:
     )
 
 
-def _role_names(session: Session, bench: Bench) -> dict[str, str]:
+def _role_names(session: Session, context: CheckContext) -> dict[str, str]:
     """The names of roles by number: the copy's, and the source's where the copy lost one."""
     names = {
         item.versions.removeprefix(comparison.NUMBERED): item.name
-        for item in comparison.objects_from(bench.before["cluster"]["objects"]).values()
+        for item in comparison.objects_from(context.before["cluster"]["objects"]).values()
         if item.kind == "role"
     }
-    return names | dict(session.rows(_ROLES, doing="reading the names of roles"))
+    return names | dict(session.rows(_ROLES, action="reading the names of roles"))
 
 
 def _unit(database: str, subject: str, exempt: str = "", unread: str = "") -> Unit:
@@ -138,14 +138,14 @@ def _told(found: list[comparison.Difference], roles: Mapping[str, str]) -> tuple
         for mark in (".", "[]")
     )
     relations = {item.name for item in found if item.kind != "type"}
-    told = [
+    message = [
         _named(f"{item.kind} {item.name} is {item.what}", roles)
         for item in found
         if not item.name.startswith(gone or ("\0",))
         and not (item.kind == "type" and item.name in relations)
     ]
-    told.sort(key=lambda text: not text.startswith(("table ", "materialised view ")))
-    return shortened(told, FINDINGS_SHOWN, "more objects")
+    message.sort(key=lambda text: not text.startswith(("table ", "materialised view ")))
+    return shortened(message, FINDINGS_SHOWN, "more objects")
 
 
 def _named(text: str, roles: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lambdas.adapters.postgres import Session
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey
+from lambdas.drill.checks.shape import Check, CheckContext, Survey
 from lambdas.drill.units import Claim, Measurement, Unit
 
 NAME = "collations"
@@ -51,10 +51,10 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p
 
 def read(session: Session) -> dict[str, list[str]]:
     """By its number, each collation of another version than recorded: name, recorded, actual."""
-    doing = f"reading the collation versions of {session.database}"
-    found = session.rows(_VERSIONS, doing=doing)
+    action = f"reading the collation versions of {session.database}"
+    found = session.rows(_VERSIONS, action=action)
     if session.server_major >= _DATABASE_HAS_VERSION:
-        found += session.rows(_OF_THE_DATABASE, doing=doing)
+        found += session.rows(_OF_THE_DATABASE, action=action)
     return {number: list(rest) for number, *rest in found}
 
 
@@ -71,36 +71,38 @@ def plan(survey: Survey) -> Iterator[Unit]:
             )
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Compare what is recorded with what the engine has, and both with the source."""
     outcome = Outcome()
-    there = _on_the_source(unit, bench.before)
-    with bench.session(unit.database) as session:
+    there = _on_the_source(unit, context.before)
+    with context.session(unit.database) as session:
         found = read(session)
-        (can_check,) = session.row(_CAN_CHECK_TREES, doing="looking for amcheck")
+        (can_check,) = session.row(_CAN_CHECK_TREES, action="looking for amcheck")
         outcome.measured["versions that differ"] = len(found)
         for number, (name, recorded, actual) in found.items():
-            indexes = session.rows(_INDEXES, [number], doing=f"listing the indexes on {name}")
+            indexes = session.rows(_INDEXES, [number], action=f"listing the indexes on {name}")
             same = there is not None and there.get(number) == [name, recorded, actual]
-            told = _told(name, recorded, actual, [index for index, _ in indexes], same)
+            message = _told(name, recorded, actual, [index for index, _ in indexes], same)
             if indexes and not can_check and not same:
-                outcome.not_measured(f"{told}; amcheck, which would look at them, is not to be had")
+                outcome.not_measured(
+                    f"{message}; amcheck, which would look at them, is not to be had"
+                )
             else:
-                outcome.warning(told)
+                outcome.warning(message)
     return outcome.measurement(unit)
 
 
 def _told(name: str, recorded: str, actual: str, indexes: list[str], same: bool) -> str:
     where = "on the source too" if same else "on the restored engine"
-    told = f"{name} was version {recorded} when it was recorded and is {actual} {where}"
+    message = f"{name} was version {recorded} when it was recorded and is {actual} {where}"
     refresh = f"ALTER COLLATION {name} REFRESH VERSION"
     if name == OF_THE_DATABASE:
         refresh = "ALTER DATABASE … REFRESH COLLATION VERSION"
     if not indexes:
-        return f"{told}; no index depends on it: {refresh}"
+        return f"{message}; no index depends on it: {refresh}"
     shown = ", ".join(indexes[:SHOWN])
     more = f" and {len(indexes) - SHOWN:,} more" if len(indexes) > SHOWN else ""
-    return f"{told}; REINDEX, then {refresh}: {shown}{more}"[:FINDING_LENGTH]
+    return f"{message}; REINDEX, then {refresh}: {shown}{more}"[:FINDING_LENGTH]
 
 
 def _on_the_source(unit: Unit, reading: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-TRANSACTION_CIRCLE = 2**32
+XID_MODULUS = 2**32
 FIRST_TRANSACTION = 3
 YOUNG_WINDOW = 2**28
 """Transactions that can begin between the two readings, at most; the second reading checks it."""
@@ -162,7 +162,7 @@ def is_young(version: int, horizon: int) -> bool:
     """
     if version < FIRST_TRANSACTION:
         return False
-    return (version - horizon) % TRANSACTION_CIRCLE < YOUNG_WINDOW
+    return (version - horizon) % XID_MODULUS < YOUNG_WINDOW
 
 
 @dataclass(frozen=True)

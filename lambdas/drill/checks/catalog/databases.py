@@ -12,7 +12,7 @@ from psycopg2 import errorcodes
 
 from lambdas.adapters.postgres import CONNECT_SECONDS, MAINTENANCE_DATABASE, Session
 from lambdas.adapters.session_settings import READ
-from lambdas.drill.checks.shape import Bench, Check, Survey, failed
+from lambdas.drill.checks.shape import Check, CheckContext, Survey, failed
 from lambdas.drill.units import Claim, Measurement, Status, Unit
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 
@@ -76,19 +76,19 @@ SELECT has_database_privilege(d.oid, 'CONNECT'), d.datconnlimit,
 
 def unsafe_settings(session: Session) -> list[str]:
     """What is not as it must be for a reading to count, and not ours to change."""
-    doing = f"reading the settings of {session.database}"
+    action = f"reading the settings of {session.database}"
     return [
         f"{name} is {value} in our sessions: {READ[name].effect}, so what is read proves nothing;"
         f" ALTER DATABASE or ALTER ROLE … RESET {name} on the source, wherever it is set"
-        for name, value in session.rows(_SETTINGS, [sorted(READ)], doing=doing)
+        for name, value in session.rows(_SETTINGS, [sorted(READ)], action=action)
         if value != READ[name].safe
     ]
 
 
 def why_no_connection(session: Session, database: str) -> str:
     """What may keep us out of a database, as another one of its server shows it; or nothing."""
-    doing = f"looking for login triggers of {database}"
-    found = session.rows(_HAS_LOGIN_TRIGGER, [database], doing=doing)
+    action = f"looking for login triggers of {database}"
+    found = session.rows(_HAS_LOGIN_TRIGGER, [database], action=action)
     return LOGIN_TRIGGER if found and found[0][0] else ""
 
 
@@ -110,8 +110,8 @@ def plan(survey: Survey) -> Iterator[Unit]:
                 "damaged": database.damaged,
                 "refused": _refused(before, database.name) or _refused(after, database.name),
                 "unsafe": [
-                    f"on the source, {told}"
-                    for told in before.get(database.name, {}).get("read", {}).get(SETTINGS, ())
+                    f"on the source, {message}"
+                    for message in before.get(database.name, {}).get("read", {}).get(SETTINGS, ())
                 ],
             },
         )
@@ -125,19 +125,19 @@ def plan(survey: Survey) -> Iterator[Unit]:
             yield Unit(f"{NAME}/{name}", NAME, name, "", why=why, exempt=True)
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Connect and read the list of relations."""
     if unit.detail.get("missing"):
         return Measurement(unit.id, Status.WRONG, findings=(f"missing on the copy; {ADVICE}",))
     if unit.detail.get("damaged"):
         return Measurement(unit.id, Status.WRONG, findings=(f"{unit.detail['closed']}; {ADVICE}",))
     if unit.database == TEMPLATE:
-        return _template(unit, bench)
+        return _template(unit, context)
     for _ in _attempts():
         try:
-            with bench.session(unit.database) as session:
-                session.row("SELECT count(*) FROM pg_catalog.pg_class", doing="reading pg_class")
-                (standby,) = session.row(_IN_RECOVERY, doing="asking whether it is a standby")
+            with context.session(unit.database) as session:
+                session.row("SELECT count(*) FROM pg_catalog.pg_class", action="reading pg_class")
+                (standby,) = session.row(_IN_RECOVERY, action="asking whether it is a standby")
                 unsafe = unsafe_settings(session)
         except DatabaseUnreachable as error:
             last = error
@@ -145,27 +145,27 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             return failed(unit, error)
         else:
             return _reached(unit, unsafe, standby=standby)
-    return _unreached(unit, bench, last)
+    return _unreached(unit, context, last)
 
 
-def _template(unit: Unit, bench: Bench) -> Measurement:
+def _template(unit: Unit, context: CheckContext) -> Measurement:
     """It holds what the maintenance database holds of what nobody can drop."""
-    with bench.session(MAINTENANCE_DATABASE) as session:
-        wanted = session.row(_PINNED, doing=f"counting what {MAINTENANCE_DATABASE} holds")
-        rows = session.rows(_TEMPLATE, [TEMPLATE], doing="looking up the template")
+    with context.session(MAINTENANCE_DATABASE) as session:
+        wanted = session.row(_PINNED, action=f"counting what {MAINTENANCE_DATABASE} holds")
+        rows = session.rows(_TEMPLATE, [TEMPLATE], action="looking up the template")
     if why := _why_no_template(rows):
         return Measurement(unit.id, Status.EXEMPT, notes=(why,))
     for _ in _attempts():
         try:
-            with bench.session(unit.database) as session:
-                found = session.row(_PINNED, doing=f"counting what {TEMPLATE} holds")
+            with context.session(unit.database) as session:
+                found = session.row(_PINNED, action=f"counting what {TEMPLATE} holds")
         except DatabaseUnreachable as error:
             last = error
         except QueryFailed as error:
             return _refused_there(unit, error)
         else:
             return _like(unit, found, wanted)
-    return _unreached(unit, bench, last)
+    return _unreached(unit, context, last)
 
 
 def _attempts() -> Iterator[int]:
@@ -205,19 +205,19 @@ def _reached(unit: Unit, unsafe: Sequence[str], *, standby: bool) -> Measurement
         return Measurement(unit.id, Status.UNMEASURED, notes=(STANDBY,))
     if unit.detail.get("closed"):
         return Measurement(unit.id, Status.UNMEASURED, notes=(unit.detail["closed"],))
-    if told := (*unsafe, *unit.detail["unsafe"]):
-        return Measurement(unit.id, Status.UNMEASURED, notes=told)
+    if message := (*unsafe, *unit.detail["unsafe"]):
+        return Measurement(unit.id, Status.UNMEASURED, notes=message)
     return Measurement(unit.id, Status.OK)
 
 
-def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurement:
+def _unreached(unit: Unit, context: CheckContext, error: DatabaseUnreachable) -> Measurement:
     """Tell a broken database from one that has refused just now, or refuses everybody like us."""
     if unit.database != TEMPLATE and not unit.detail["closed"]:
         return failed(unit, error)
     try:
-        with bench.session(MAINTENANCE_DATABASE) as session:
+        with context.session(MAINTENANCE_DATABASE) as session:
             allowed, limit, taken = session.row(
-                _LIMITS, [unit.database], doing="looking up the database"
+                _LIMITS, [unit.database], action="looking up the database"
             )
             trigger = why_no_connection(session, unit.database)
     except (DatabaseUnreachable, QueryFailed, IndexError):
@@ -239,8 +239,8 @@ def _unreached(unit: Unit, bench: Bench, error: DatabaseUnreachable) -> Measurem
         why = f"{error}; {trigger}"
     if why:
         return Measurement(unit.id, Status.UNMEASURED, notes=(why,))
-    told = "can't be connected to, though the server takes the same login elsewhere"
-    return Measurement(unit.id, Status.WRONG, findings=(f"{told}; {ADVICE}",))
+    message = "can't be connected to, though the server takes the same login elsewhere"
+    return Measurement(unit.id, Status.WRONG, findings=(f"{message}; {ADVICE}",))
 
 
 def _refused(databases: Mapping[str, Any], name: str) -> bool:

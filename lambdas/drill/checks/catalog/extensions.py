@@ -20,7 +20,7 @@ from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import Session
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey
+from lambdas.drill.checks.shape import Check, CheckContext, Survey
 from lambdas.drill.units import Claim, Measurement, Unit
 from lambdas.errors import QueryFailed
 
@@ -114,14 +114,14 @@ SELECT version(), coalesce((SELECT string_agg(concat_ws(' ', a.name, a.default_v
 
 def read(session: Session) -> list[str]:
     """The engine's version, and which of the installed extensions it offers, in which version."""
-    doing = f"reading which extensions the engine offers in {session.database}"
-    return list(session.row(OFFERED, doing=doing))
+    action = f"reading which extensions the engine offers in {session.database}"
+    return list(session.row(OFFERED, action=action))
 
 
 def look(session: Session) -> list[list[Any]]:
     """The libraries: extension, version, library, functions in it."""
-    doing = f"listing the libraries of {session.database}"
-    return [list(row) for row in session.rows(_LIBRARIES, doing=doing)]
+    action = f"listing the libraries of {session.database}"
+    return [list(row) for row in session.rows(_LIBRARIES, action=action)]
 
 
 def plan(survey: Survey) -> Iterator[Unit]:
@@ -140,14 +140,14 @@ def plan(survey: Survey) -> Iterator[Unit]:
             )
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Call what the library offers until one function has run."""
     library = unit.detail["library"]
     outcome = Outcome()
-    with bench.session(unit.database) as session:
+    with context.session(unit.database) as session:
         sqlstate = _called(session, library)
         if sqlstate in _LACKING:
-            _tell_missing(unit, sqlstate, read(session), _on_the_source(unit, bench), outcome)
+            _tell_missing(unit, sqlstate, read(session), _on_the_source(unit, context), outcome)
     if sqlstate is None:
         outcome.exempt(
             f"no function of {library} could be called without harm: whether it loads is unknown"
@@ -161,7 +161,7 @@ def _called(session: Session, library: str) -> str | None:
     """How the first call ended that tells something: an SQLSTATE, empty if well; None: none did."""
     for query in _calls(session, library):
         try:
-            session.run(query, doing=f"calling a function of {library}")
+            session.run(query, action=f"calling a function of {library}")
         except QueryFailed as error:
             if error.sqlstate == errorcodes.INSUFFICIENT_PRIVILEGE:
                 continue
@@ -174,55 +174,58 @@ def _called(session: Session, library: str) -> str | None:
     return None
 
 
-def _on_the_source(unit: Unit, bench: Bench) -> Any:
-    database: Mapping[str, Any] = bench.before.get("databases", {}).get(unit.database, {})
+def _on_the_source(unit: Unit, context: CheckContext) -> Any:
+    database: Mapping[str, Any] = context.before.get("databases", {}).get(unit.database, {})
     return database.get("read", {}).get(NAME)
 
 
 def _tell_missing(unit: Unit, sqlstate: str, here: list[str], there: Any, outcome: Outcome) -> None:
     """The copy can't be used as the source could only if the source could."""
-    told = _missing(unit, sqlstate)
+    message = _missing(unit, sqlstate)
     if there is None:
         outcome.not_measured(
-            f"{told}. Whether the source's engine has it was not read: drill with a baseline, or"
+            f"{message}. Whether the source's engine has it was not read: drill with a baseline, or"
             " call a function of it on the source"
         )
     elif there == here:
         outcome.warning(
-            f"{told}. The source's engine is the same and lacks it too: DROP the extension there,"
-            " or upgrade the engine to a version that has it"
+            f"{message}. The source's engine is the same and lacks it too: DROP the extension"
+            " there, or upgrade the engine to a version that has it"
         )
     else:
         outcome.wrong(
-            f"{told}. The source's engine is another: restore into its version, or one that offers"
-            " this extension's version; look at the parameter group's shared_preload_libraries too"
+            f"{message}. The source's engine is another: restore into its version, or one that"
+            " offers this extension's version; look at the parameter group's"
+            " shared_preload_libraries too"
         )
 
 
 def _missing(unit: Unit, sqlstate: str) -> str:
     library = unit.detail["library"]
     if sqlstate == errorcodes.UNDEFINED_FILE:
-        told = f"its library {library} can't be loaded on the restored engine"
+        message = f"its library {library} can't be loaded on the restored engine"
     else:
-        told = f"its library {library} on the restored engine lacks a function that the catalog has"
+        message = (
+            f"its library {library} on the restored engine lacks a function that the catalog has"
+        )
     return (
-        f"{told}: {unit.detail['functions']:,} functions fail, and all that uses them (58P01 or"
+        f"{message}: {unit.detail['functions']:,} functions fail, and all that uses them (58P01 or"
         f" 42883, here {sqlstate})"
     )
 
 
 def _calls(session: Session, library: str) -> Iterator[sql.Composable]:
     limit = sql.Literal(CANDIDATES)
-    doing = f"looking for a function of {library}"
-    for schema, name in session.rows(sql.SQL(_TYPES).format(limit), [library], doing=doing):
+    action = f"looking for a function of {library}"
+    for schema, name in session.rows(sql.SQL(_TYPES).format(limit), [library], action=action):
         yield sql.SQL("SELECT ''::{}").format(sql.Identifier(schema, name))
-    for (method,) in session.rows(sql.SQL(_METHODS).format(limit), [library], doing=doing):
+    for (method,) in session.rows(sql.SQL(_METHODS).format(limit), [library], action=action):
         yield sql.SQL("SELECT pg_catalog.pg_indexam_has_property({}, 'can_order')").format(
             sql.Literal(method)
         )
     parameters = [library, list(_KNOWN), list(_ARGUMENTS)]
     for schema, name, kinds, names in session.rows(
-        sql.SQL(_FUNCTIONS).format(limit), parameters, doing=doing
+        sql.SQL(_FUNCTIONS).format(limit), parameters, action=action
     ):
         literals = [
             sql.SQL("{}::{}").format(sql.Literal(_ARGUMENTS.get(kind, _TEXT)), sql.SQL(named))

@@ -14,7 +14,7 @@ from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.common.shortened import shortened
 from lambdas.drill.checks.catalog.half_made import HALF_MADE
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey
+from lambdas.drill.checks.shape import Check, CheckContext, Survey
 from lambdas.drill.units import Claim, Measurement, Unit
 
 NAME = "leftovers"
@@ -68,7 +68,7 @@ SELECT count(*), coalesce(sum(pg_catalog.pg_relation_size(c.oid)), 0)::bigint
 
 def read(session: Session) -> list[str]:
     """The prepared transactions of the source, by their number."""
-    rows = session.rows(_PREPARED, doing="listing the prepared transactions")
+    rows = session.rows(_PREPARED, action="listing the prepared transactions")
     return [transaction for transaction, *_ in rows]
 
 
@@ -81,14 +81,14 @@ def plan(survey: Survey) -> Iterator[Unit]:
             yield _unit(database.name, DATABASE, {})
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """List what there is."""
-    with bench.session(unit.database) as session:
+    with context.session(unit.database) as session:
         if unit.subject == SERVER:
             return _of_the_server(unit, session)
-        half_made = session.rows(HALF_MADE, doing=f"listing what is half-made in {unit.database}")
-        denied = session.rows(_DENIED, doing=f"listing what the catalogs deny in {unit.database}")
-        tables, size_bytes = session.row(_TEMPORARY, doing="listing the temporary tables")
+        half_made = session.rows(HALF_MADE, action=f"listing what is half-made in {unit.database}")
+        denied = session.rows(_DENIED, action=f"listing what the catalogs deny in {unit.database}")
+        tables, size_bytes = session.row(_TEMPORARY, action="listing the temporary tables")
     found = Outcome()
     for text in shortened([f"{name} {what}" for name, what in half_made], SHOWN):
         found.warning(text)
@@ -107,8 +107,8 @@ def run(unit: Unit, bench: Bench) -> Measurement:
 
 def _of_the_server(unit: Unit, session: Session) -> Measurement:
     found = Outcome()
-    prepared = session.rows(_PREPARED, doing="listing the prepared transactions")
-    slots = session.rows(_SLOTS, doing="listing the replication slots")
+    prepared = session.rows(_PREPARED, action="listing the prepared transactions")
+    slots = session.rows(_SLOTS, action="listing the replication slots")
     here = {transaction for transaction, *_ in prepared}
     for number in unit.detail["prepared"]:
         if number not in here:
@@ -117,17 +117,17 @@ def _of_the_server(unit: Unit, session: Session) -> Measurement:
                 " be neither committed nor rolled back; see pg_prepared_xacts on the source, and if"
                 " it is still there, take another snapshot"
             )
-    told = [
+    message = [
         f"a prepared transaction of {owner} in {database}, {age_seconds:,} seconds old, keeps its"
         " locks: end it with COMMIT PREPARED or ROLLBACK PREPARED, unless its manager does so soon"
         for _, database, owner, age_seconds in prepared
     ]
-    told += [
+    message += [
         f"the {kind} replication slot {name}{f' of {of}' if of else ''} keeps the log from being"
         " removed: drop it unless its reader comes back"
         for name, kind, of in slots
     ]
-    for text in shortened(told, SHOWN):
+    for text in shortened(message, SHOWN):
         found.warning(text)
     return found.measurement(unit)
 

@@ -123,23 +123,23 @@ def cluster_objects(session: Session) -> list[list[str]]:
 
 
 def _inventory(
-    session: Session, kinds: Sequence[Kind], groups: Sequence[Gathered], doing: str
+    session: Session, kinds: Sequence[Kind], groups: Sequence[Gathered], action: str
 ) -> list[list[str]]:
     # The source's reader and the copy's user may print otherwise, and definitions are printed.
     session.print_alike()
-    session.run(_PREPARE, doing=doing)
+    session.run(_PREPARE, action=action)
     try:
-        catalogs = _catalogs(session, doing)
+        catalogs = _catalogs(session, action)
         known = [kind for kind in kinds if _applies(kind, catalogs)]
         queries = [
             *(_objects(kind, catalogs) for kind in known if _readable(kind, catalogs)),
             *(_group(group, catalogs) for group in groups),
         ]
         unread = [kind for kind in known if not _readable(kind, catalogs)]
-        found = session.rows(_composed(queries, catalogs), doing=doing)
-        hidden = list(_hidden(session, unread, doing))
+        found = session.rows(_composed(queries, catalogs), action=action)
+        hidden = list(_hidden(session, unread, action))
     finally:
-        session.run("ROLLBACK", doing=doing)
+        session.run("ROLLBACK", action=action)
     return sorted([*hidden, *(_document(*row) for row in found)])
 
 
@@ -156,10 +156,10 @@ def _document(
     ]
 
 
-def _catalogs(session: Session, doing: str) -> _Catalogs:
+def _catalogs(session: Session, action: str) -> _Catalogs:
     columns: dict[str, dict[str, str]] = {}
     readable: dict[str, bool] = {}
-    for catalog, may_read, column, type_name in session.rows(_COLUMNS, doing=doing):
+    for catalog, may_read, column, type_name in session.rows(_COLUMNS, action=action):
         columns.setdefault(catalog, {})[column] = type_name
         readable[catalog] = may_read
     return {name: _Catalog(found, readable[name]) for name, found in columns.items()}
@@ -179,10 +179,10 @@ def _readable(kind: Kind, catalogs: _Catalogs) -> bool:
     return all(catalogs[name].readable for name in read)
 
 
-def _hidden(session: Session, unread: Iterable[Kind], doing: str) -> Iterator[list[str]]:
+def _hidden(session: Session, unread: Iterable[Kind], action: str) -> Iterator[list[str]]:
     """The kinds that this login can't read, but for those of which there is nothing anyway."""
     for kind in unread:
-        label, present = session.row(f"SELECT {kind.kind}, {kind.present}", doing=doing)
+        label, present = session.row(f"SELECT {kind.kind}, {kind.present}", action=action)
         if present:
             yield [UNREAD, label, "", kind.catalog]
 

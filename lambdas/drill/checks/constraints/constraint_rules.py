@@ -237,13 +237,13 @@ class WideRule:
     others: tuple[str, ...] = ()
 
 
-def tables_of(session: Session, oid: int, doing: str) -> list[int]:
+def tables_of(session: Session, oid: int, action: str) -> list[int]:
     """The tables whose rows a table's rules ask for: itself, and those that it refers to."""
-    return [number for (number,) in session.looked_up(_TABLES, [oid, oid], doing=doing)]
+    return [number for (number,) in session.looked_up(_TABLES, [oid, oid], action=action)]
 
 
 def rules_of(
-    session: Session, table: Mapping[str, Any], doing: str
+    session: Session, table: Mapping[str, Any], action: str
 ) -> tuple[list[Rule], list[WideRule], list[str]]:
     """The rules of a table, and notes on those that can't be asked again.
 
@@ -255,11 +255,11 @@ def rules_of(
     def rows(query: str, kind: str = "") -> list[tuple[Any, ...]]:
         if kind and kind not in kinds:
             return []
-        return session.looked_up(query, [table["oid"]], doing=doing)
+        return session.looked_up(query, [table["oid"]], action=action)
 
     @cache
     def lasting() -> frozenset[int]:
-        return frozenset(oid for (oid,) in session.rows(_SORTED_FOR_GOOD, doing=doing))
+        return frozenset(oid for (oid,) in session.rows(_SORTED_FOR_GOOD, action=action))
 
     kinds = {kind for (each,) in rows(_KINDS) for kind in each}
     found: list[Rule | WideRule | str] = [_not_null(column) for (column,) in rows(_NOT_NULL)]

@@ -31,7 +31,7 @@ from lambdas.drill.checks.constraints.constraint_rules import (
 )
 from lambdas.drill.checks.hidden_rows import seeing_all_rows
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey, is_damage
+from lambdas.drill.checks.shape import Check, CheckContext, Survey, is_damage
 from lambdas.drill.units import Claim, Measurement, Unit
 from lambdas.errors import QueryFailed
 
@@ -81,9 +81,9 @@ def look(session: Session) -> list[tuple[int, int, list[int]]]:
     A partitioned table that is referred to comes with its partitions, each a constraint's own.
     """
     # Catalogs are read by their indexes here: there may be ten thousand tables.
-    session.run("SET enable_indexscan = on", doing="preparing the session")
-    doing = f"listing the constraints of {session.database}"
-    rows = session.rows(_PASSES, doing=doing)
+    session.run("SET enable_indexscan = on", action="preparing the session")
+    action = f"listing the constraints of {session.database}"
+    rows = session.rows(_PASSES, action=action)
     return [(oid, many + rows_too, up) for oid, many, rows_too, up in rows if many + rows_too]
 
 
@@ -114,15 +114,15 @@ def plan(survey: Survey) -> Iterator[Unit]:
                 )
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Ask each rule of the table's rows."""
     found = Outcome()
-    with bench.session(unit.database) as session:
-        doing = f"reading the constraints of {unit.subject}"
-        by_row, wide, notes = rules_of(session, unit.detail, doing)
+    with context.session(unit.database) as session:
+        action = f"reading the constraints of {unit.subject}"
+        by_row, wide, notes = rules_of(session, unit.detail, action)
         for note in notes:
             found.not_asked(note, Claim.NOT_COMPARED)
-        tables = tables_of(session, unit.detail["oid"], doing)
+        tables = tables_of(session, unit.detail["oid"], action)
         with seeing_all_rows(session, tables, unit.subject):
             _ask_all(session, unit, by_row, wide, found)
     found.measured["constraints"] = len(by_row) + len(wide)
@@ -152,9 +152,9 @@ def _ask_rows(
         for rule in rules
     ]
     query = sql.SQL("SELECT {} FROM ONLY {}").format(sql.SQL(", ").join(columns), table)
-    doing = f"asking {unit.subject} for its constraints"
+    action = f"asking {unit.subject} for its constraints"
     try:
-        row = session.row(query, doing=doing)
+        row = session.row(query, action=action)
     except QueryFailed as error:
         if is_damage(error) or error.sqlstate in _NOT_OURS:
             raise
@@ -174,10 +174,10 @@ def _ask(session: Session, unit: Unit, rule: WideRule, found: Outcome) -> None:
     """A query that counts what breaks a rule, or, for a domain, that fails on it."""
     # Only an exclusion needs an index: without one each row meets each other.
     session.run(
-        f"SET enable_indexscan = {'on' if rule.by_index else 'off'}", doing="preparing the session"
+        f"SET enable_indexscan = {'on' if rule.by_index else 'off'}", action="preparing the session"
     )
     try:
-        number, place = session.row(rule.query, doing=f"asking {unit.subject} for {rule.name}")
+        number, place = session.row(rule.query, action=f"asking {unit.subject} for {rule.name}")
     except QueryFailed as error:
         if error.sqlstate == errorcodes.CHECK_VIOLATION:
             _tell(session, unit, rule, 1, None, rule.query, found)
@@ -202,13 +202,13 @@ def _tell(
     """Rows that break a rule, how a healthy server comes to hold them, and how to see them."""
     rows = "at least one row" if place is None else f"{number:,} rows"
     where = "" if place is None else f", the first at {place}"
-    told = f"{rule.name}: {rows} {rule.what}{where}" + (f"; {rule.cause}" if rule.cause else "")
+    message = f"{rule.name}: {rows} {rule.what}{where}" + (f"; {rule.cause}" if rule.cause else "")
     statement = " ".join(session.text(query).split())
-    short = len(told) + len(statement) <= TEXT_LENGTH
+    short = len(message) + len(statement) <= TEXT_LENGTH
     asked = f"run {statement}, which fails on them" if place is None else f"count: {statement}"
     shown = asked if short else "ask it the same"
     found.violation(
-        told,
+        message,
         remedy=f"{shown}; mend or delete them",
         relations=(unit.detail["name"], *(rule.others if isinstance(rule, WideRule) else ())),
         damage_only=not rule.cause,

@@ -26,7 +26,7 @@ from lambdas.drill.checks.files.storage import (
     subject_of,
 )
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey, is_damage
+from lambdas.drill.checks.shape import Check, CheckContext, Survey, is_damage
 from lambdas.drill.checks.tool_functions import callable_of, called
 from lambdas.drill.checks.tool_names import PREWARM
 from lambdas.drill.units import Claim, Measurement, Unit, block_ranges
@@ -146,10 +146,10 @@ def plan(survey: Survey) -> Iterator[Unit]:
         )
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Read all at once; only where that fails, one after the other."""
     outcome = Outcome()
-    with bench.session(unit.database) as session:
+    with context.session(unit.database) as session:
         if "maps" in unit.detail:
             _count_failures(session, unit, outcome)
             return outcome.measurement(unit)
@@ -175,10 +175,10 @@ def _list_files(session: Session) -> list[StoredFile]:
             permanent=NOT_TEMPORARY.format("c"),
         )
 
-    doing = f"listing the files of {session.database}"
+    action = f"listing the files of {session.database}"
     exact = query(_FORKS, SIZE.format("c"))
     estimating = query("ARRAY['main']", ESTIMATE.format("c"))
-    rows = sized(session, exact, estimating, doing)
+    rows = sized(session, exact, estimating, action)
     return [StoredFile(*row) for row in rows]
 
 
@@ -217,7 +217,7 @@ def _read(session: Session, unit: Unit, reads: Sequence[_Read]) -> int:
             for name in ("oid", "fork", "first", "last")
         ),
     )
-    (blocks,) = session.row(query, doing=f"reading every block of {_what(unit, reads)}")
+    (blocks,) = session.row(query, action=f"reading every block of {_what(unit, reads)}")
     return int(blocks)
 
 
@@ -260,7 +260,7 @@ def _first_unread(session: Session, unit: Unit, read: _Read) -> str:
     (number,) = session.row(
         "SELECT pg_catalog.pg_relation_size(%s::oid, %s) / current_setting('block_size')::int",
         [read.oid, read.fork],
-        doing=f"measuring {read.title}",
+        action=f"measuring {read.title}",
     )
     low, high = read.first or 0, number - 1 if read.last is None else read.last
     while low < high:
@@ -278,7 +278,7 @@ def _first_unread(session: Session, unit: Unit, read: _Read) -> str:
 
 def _failures(session: Session) -> tuple[int, bool]:
     query = sql.SQL(_FAILURES).format(sql.Literal(MAINTENANCE_DATABASE))
-    failures, known = session.row(query, doing="reading the count of checksum failures")
+    failures, known = session.row(query, action="reading the count of checksum failures")
     return int(failures), bool(known)
 
 

@@ -22,7 +22,7 @@ from lambdas.drill.checks.files.storage import (
     subject_of,
 )
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey, is_damage
+from lambdas.drill.checks.shape import Check, CheckContext, Survey, is_damage
 from lambdas.drill.checks.tool_functions import Functions, callable_of, called
 from lambdas.drill.checks.tool_names import AMCHECK
 from lambdas.drill.units import RANGE_BYTES, Claim, Measurement, Unit, block_ranges
@@ -100,12 +100,12 @@ def plan(survey: Survey) -> Iterator[Unit]:
                 )
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Look at all at once; only where that tells something, at one after the other."""
     parts = [read_as(_Part, part) for part in unit.detail["parts"]]
     functions = unit.detail["functions"]
     outcome = Outcome()
-    with bench.session(unit.database) as session:
+    with context.session(unit.database) as session:
         if not _all_sound(session, unit.subject, parts, functions):
             looked_at = [_one(session, part, functions, outcome) for part in parts]
             if not any(looked_at):
@@ -190,7 +190,7 @@ def _ask(
         called(functions, _FUNCTION, _TYPES),
         sql.Literal(TOLD),
     )
-    return session.rows(query, doing=f"looking at every row of {what}")
+    return session.rows(query, action=f"looking at every row of {what}")
 
 
 def _left_out(database: str) -> Unit:

@@ -151,8 +151,8 @@ def list_tables(session: Session) -> list[StoredTable]:
     def query(size: str) -> str:
         return _TABLES.format(size=size.format("t"), permanent=NOT_TEMPORARY.format("t"))
 
-    doing = f"listing the tables of {session.database}"
-    return [StoredTable(*row) for row in sized(session, query(SIZE), query(ESTIMATE), doing)]
+    action = f"listing the tables of {session.database}"
+    return [StoredTable(*row) for row in sized(session, query(SIZE), query(ESTIMATE), action)]
 
 
 def list_indexes(session: Session, *, btrees: bool) -> list[StoredIndex]:
@@ -166,18 +166,18 @@ def list_indexes(session: Session, *, btrees: bool) -> list[StoredIndex]:
             permanent=NOT_TEMPORARY.format("i"),
         )
 
-    doing = f"listing the indexes of {session.database}"
-    return [StoredIndex(*row) for row in sized(session, query(SIZE), query(ESTIMATE), doing)]
+    action = f"listing the indexes of {session.database}"
+    return [StoredIndex(*row) for row in sized(session, query(SIZE), query(ESTIMATE), action)]
 
 
-def sized(session: Session, query: str, estimating: str, doing: str) -> list[tuple[Any, ...]]:
+def sized(session: Session, query: str, estimating: str, action: str) -> list[tuple[Any, ...]]:
     """Rows with sizes; with estimates of them where a lock is held, as one that waits would be."""
     try:
-        return session.rows(query, doing=doing)
+        return session.rows(query, action=action)
     except QueryFailed as error:
         if error.sqlstate != errorcodes.LOCK_NOT_AVAILABLE:
             raise
-        return session.rows(estimating, doing=doing)
+        return session.rows(estimating, action=action)
 
 
 def once(stored: Iterable[Some], database: str) -> Iterator[Some]:

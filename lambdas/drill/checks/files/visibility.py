@@ -26,7 +26,7 @@ from lambdas.drill.checks.files.storage import (
 )
 from lambdas.drill.checks.indexes import lookups, planner
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey
+from lambdas.drill.checks.shape import Check, CheckContext, Survey
 from lambdas.drill.checks.tool_functions import Functions, callable_of, called
 from lambdas.drill.checks.tool_names import VISIBILITY
 from lambdas.drill.units import Claim, Measurement, Unit
@@ -86,10 +86,10 @@ def plan(survey: Survey) -> Iterator[Unit]:
             )
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Ask pg_visibility, or fetch through the index."""
     outcome = Outcome()
-    with bench.session(unit.database) as session:
+    with context.session(unit.database) as session:
         if "index" in unit.detail:
             _through_index(session, read_as(StoredIndex, unit.detail["index"]), outcome)
             return outcome.measurement(unit)
@@ -109,11 +109,11 @@ def _marked_wrongly(
         "SELECT o::bigint, count(*), min(f.t)::text FROM unnest({}::oid[]) AS o"
         " CROSS JOIN LATERAL {}(o::regclass) AS f(t) GROUP BY o"
     ).format(sql.Literal(list(titles)), function)
-    doing = f"reading the visibility map of {subject} ({name})"
+    action = f"reading the visibility map of {subject} ({name})"
     # Twice: another transaction's end between two looks at the horizon is no damage.
-    if not session.rows(query, doing=doing):
+    if not session.rows(query, action=action):
         return
-    for oid, number, first in session.rows(query, doing=doing):
+    for oid, number, first in session.rows(query, action=action):
         block, tuple_number = first.strip("()").split(",")
         where = f"the first at block {block}, tuple {tuple_number}"
         yield f"{titles[oid]}: {number:,} {_CLAIMS[name]}, {where} ({name}); {ADVICE}"
@@ -145,7 +145,7 @@ def _through_index(session: Session, index: StoredIndex, outcome: Outcome) -> No
         sql.Identifier(index.schema, index.table)
     )
     planner.steer(session, planner.BY_TABLE)
-    (rows,) = session.row(count, doing=f"counting {index.subject}")
+    (rows,) = session.row(count, action=f"counting {index.subject}")
     outcome.measured["rows"] = int(rows)
     plan = planner.forced(
         session,
@@ -157,11 +157,11 @@ def _through_index(session: Session, index: StoredIndex, outcome: Outcome) -> No
         unasked="no index-only count was held against the rows of its table",
     )
     if plan is not None:
-        doing = f"counting {index.subject} by an index-only scan"
-        (counted,) = session.row(count, doing=doing)
+        action = f"counting {index.subject} by an index-only scan"
+        (counted,) = session.row(count, action=action)
         if counted != rows:
-            told = f"{counted:,} rows by an index-only scan, {rows:,} in the heap"
-            outcome.wrong(f"{told}; {ADVICE}")
+            message = f"{counted:,} rows by an index-only scan, {rows:,} in the heap"
+            outcome.wrong(f"{message}; {ADVICE}")
     lookups.find_each_row(session, index, outcome, ADVICE)
 
 

@@ -73,12 +73,12 @@ def _ask(session: Session, target: Target, key: Key, outcome: Outcome) -> None:
                 if beyond:
                     outcome.wrong(f"{FOUND.format(target.title, beyond)}; {ADVICE}")
                     return
-        told = f"{asked:,} keys that might be there were searched for, and give no row too many"
+        message = f"{asked:,} keys that might be there were searched for, and give no row too many"
     except QueryFailed as error:
         if error.sqlstate != errorcodes.QUERY_CANCELED and not error.sqlstate.startswith("42"):
             raise
-        told = f"no others were searched for: {error}"
-    outcome.not_asked(UNSEEN.format(target.title, told))
+        message = f"no others were searched for: {error}"
+    outcome.not_asked(UNSEEN.format(target.title, message))
 
 
 def _answer(
@@ -96,7 +96,7 @@ def _answer(
     )
     if plan is None:
         return 0, 0
-    number, beyond = session.row(query, doing=f"searching {target.title} for keys of no row")
+    number, beyond = session.row(query, action=f"searching {target.title} for keys of no row")
     return int(number), int(beyond)
 
 
@@ -124,7 +124,7 @@ def _beginnings(session: Session, target: Target, key: Key, operator: Operator) 
         target,
         key,
     )
-    doing = f"listing the lexemes of {target.index.subject}"
+    action = f"listing the lexemes of {target.index.subject}"
     planner.steer(session, planner.BY_TABLE)
     letters = sql.SQL(
         "SELECT pg_catalog.chr(i) FROM generate_series(33, 126) i UNION"
@@ -139,7 +139,7 @@ def _beginnings(session: Session, target: Target, key: Key, operator: Operator) 
         " GROUP BY d ORDER BY d"
     ).format(words=words, letters=letters)
     depth, total = 0, 0
-    for length, number in session.rows(counts, doing=doing):
+    for length, number in session.rows(counts, action=action):
         total += number
         if total > GUESSES:
             break
@@ -177,13 +177,13 @@ def _elements(
         target,
         key,
     )
-    doing = f"listing the elements of {target.index.subject}"
+    action = f"listing the elements of {target.index.subject}"
     found = session.row(
         sql.SQL(
             "SELECT pg_catalog.pg_typeof(pg_catalog.min(k))::text, pg_catalog.min(k)::text,"
             " pg_catalog.max(k)::text FROM ({}) AS e"
         ).format(there),
-        doing=doing,
+        action=action,
     )
     guesses = _numbers(*found)
     if guesses is None:

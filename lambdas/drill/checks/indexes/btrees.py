@@ -29,7 +29,7 @@ from lambdas.drill.checks.files.storage import (
 )
 from lambdas.drill.checks.indexes import lookups, row_counts
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey, is_damage
+from lambdas.drill.checks.shape import Check, CheckContext, Survey, is_damage
 from lambdas.drill.checks.tool_functions import (
     Functions,
     callable_of,
@@ -121,12 +121,12 @@ def plan(survey: Survey) -> Iterator[Unit]:
             yield _without_catalogs(database.name)
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Examine all at once; only where that fails, one after the other."""
     functions = unit.detail["functions"]
     indexes = [read_as(StoredIndex, document) for document in unit.detail["indexes"]]
     outcome = Outcome(Counter({"indexes": len(indexes)}))
-    with bench.session(unit.database) as session:
+    with context.session(unit.database) as session:
         if functions and _may_be_sampled(indexes):
             sound = _in_time(session, unit.subject, indexes, functions, outcome)
         else:
@@ -251,7 +251,7 @@ def _call(
     statement = sql.SQL("SELECT count({}(o::regclass{})) FROM unnest({}::oid[]) AS o").format(
         called(functions, way.function, way.types), flags, sql.Literal(list(oids))
     )
-    session.run(statement, doing=f"checking {what}")
+    session.run(statement, action=f"checking {what}")
 
 
 def _with_lookups(

@@ -50,12 +50,12 @@ def compare_values(session: Session, target: Target, outcome: Outcome, advice: s
             findings = _compared(session, target, outcome)
         except QueryFailed as error:
             if error.sqlstate == errorcodes.QUERY_CANCELED:
-                told = NO_TIME
+                message = NO_TIME
             elif error.sqlstate.startswith(NOT_UNDERSTOOD):
-                told = NOT_WRITTEN
+                message = NOT_WRITTEN
             else:
                 raise
-            outcome.not_asked(told.format(target.title, error))
+            outcome.not_asked(message.format(target.title, error))
             return True
     for finding in findings:
         outcome.wrong(f"{finding}; {advice}")
@@ -65,7 +65,7 @@ def compare_values(session: Session, target: Target, outcome: Outcome, advice: s
 def _compared(session: Session, target: Target, outcome: Outcome) -> list[str]:
     query = _query(target)
     planner.steer(session, planner.BY_TABLE)
-    held = session.row(query, doing=f"reading what {target.title} was made of")
+    held = session.row(query, action=f"reading what {target.title} was made of")
     plan = planner.forced(
         session,
         query,
@@ -78,7 +78,7 @@ def _compared(session: Session, target: Target, outcome: Outcome) -> list[str]:
     if plan is None:
         return []
     try:
-        given = session.row(query, doing=f"reading the values that {target.title} gives")
+        given = session.row(query, action=f"reading the values that {target.title} gives")
     except QueryFailed as error:
         if is_damage(error) or error.sqlstate.startswith(NOT_OF_WHAT_IS_READ):
             raise

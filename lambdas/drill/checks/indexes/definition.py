@@ -251,8 +251,8 @@ def describe(session: Session, indexes: Sequence[StoredIndex]) -> list[Target]:
     if not indexes:
         return []
     by_oid = {index.oid: index for index in indexes}
-    doing = f"reading the definitions of the indexes of {indexes[0].subject}"
-    found = session.looked_up(_DEFINITIONS, [list(by_oid)], doing=doing)
+    action = f"reading the definitions of the indexes of {indexes[0].subject}"
+    found = session.looked_up(_DEFINITIONS, [list(by_oid)], action=action)
     return [_target(by_oid[oid], *rest) for oid, *rest in found]
 
 

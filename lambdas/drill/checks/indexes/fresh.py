@@ -110,14 +110,14 @@ class _Comparison:
             percent=WHOLE_PERCENT,
         )
         self._ask = ask
-        self._doing = f"asking an index like {target.title} that is made of the same rows"
+        self._action = f"asking an index like {target.title} that is made of the same rows"
 
     def of(self, most: int) -> Verdict:
         """So many of the rows that were not found, sorted."""
         if not self._is_planned(self._target, self._query.lost(most + 1)):
             return Verdict()
-        doing = f"listing the rows that {self._target.title} does not find"
-        listed = self._session.rows(self._query.lost(most + 1), doing=doing)
+        action = f"listing the rows that {self._target.title} does not find"
+        listed = self._session.rows(self._query.lost(most + 1), action=action)
         complete = len(listed) <= most
         places = list(dict.fromkeys(tid for (tid,) in listed))
         together = self._unfound_among(places)
@@ -155,12 +155,12 @@ class _Comparison:
 
     def _that_may_hide_others(self) -> list[str]:
         planner.steer(self._session, planner.BY_TABLE)
-        doing = f"looking in {self._target.index.subject} for values that may hide others"
+        action = f"looking in {self._target.index.subject} for values that may hide others"
         condition = may_hide_others(self._target.keys)
         query = sql.SQL("SELECT ctid::text FROM ONLY {}{} LIMIT {}").format(
             self._target.table, self._target.where(condition), sql.Literal(FEW)
         )
-        return [tid for (tid,) in self._session.rows(query, doing=doing)]
+        return [tid for (tid,) in self._session.rows(query, action=action)]
 
     def _unfound_among(self, places: Sequence[str]) -> list[str]:
         """Those that are not found in an index that is made of them."""
@@ -212,8 +212,8 @@ class _Comparison:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with planner.written_to_nothing(self._session, doing=self._doing):
-            planner.as_replica(self._session, doing=self._doing)
+        with planner.written_to_nothing(self._session, action=self._action):
+            planner.as_replica(self._session, action=self._action)
             planner.steer(self._session, planner.BY_ADDRESS)
             self._run(
                 "CREATE TABLE {made} AS SELECT *, ctid AS {place} FROM ONLY {table} WITH NO DATA"
@@ -230,7 +230,7 @@ class _Comparison:
 
     def _index(self) -> None:
         oid = self._target.index.oid
-        (definition,) = self._session.row(_BEHIND_THE_TABLE, [oid], doing=self._doing)
+        (definition,) = self._session.row(_BEHIND_THE_TABLE, [oid], action=self._action)
         self._run("CREATE INDEX {index} ON {made} {definition}", definition=sql.SQL(definition))
 
     def _some(self, places: Sequence[str] | None) -> sql.Composable:
@@ -249,7 +249,7 @@ class _Comparison:
         self._fill(self._some([*hiders, *others[:FEW]]), into="source")
         self._fill(sql.SQL("{} LIMIT {}").format(self._some(None), sql.Literal(_CROWD)), "source")
         count = sql.SQL("SELECT count(*) FROM {}").format(_SOURCE)
-        (number,) = self._session.row(count, doing=self._doing)
+        (number,) = self._session.row(count, action=self._action)
         each_hider, each = max(1, _HIDERS // max(1, len(hiders))), max(1, _CROWD // max(1, number))
         return sql.SQL(
             'SELECT "tm s".* FROM {source} AS "tm s" CROSS JOIN generate_series(1, {most}) "tm n"'
@@ -273,12 +273,12 @@ class _Comparison:
         query = self._ask(replace(self._made, only=only)).unfound
         if plan and not self._is_planned(self._made, query):
             raise _NotSearchedError
-        missing = [tid for (tid,) in self._session.rows(query, doing=self._doing)]
+        missing = [tid for (tid,) in self._session.rows(query, action=self._action)]
         places = self._session.rows(
             sql.SQL("SELECT DISTINCT {}::text FROM {} WHERE {}").format(
                 _PLACE, self._made.table, _among(sql.SQL("ctid"), missing)
             ),
-            doing=self._doing,
+            action=self._action,
         )
         return [place for (place,) in places]
 
@@ -290,7 +290,7 @@ class _Comparison:
             "place": _PLACE,
             "table": self._target.table,
         }
-        self._session.run(sql.SQL(statement).format(**names, **parts), doing=self._doing)
+        self._session.run(sql.SQL(statement).format(**names, **parts), action=self._action)
 
 
 def _among(place: sql.Composable, places: Sequence[str]) -> sql.Composable:

@@ -17,7 +17,7 @@ from lambdas.drill.checks.indexes.definition import Target
 from lambdas.drill.checks.indexes.lookups import find_each_row
 from lambdas.drill.checks.indexes.row_counts import count_rows
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey
+from lambdas.drill.checks.shape import Check, CheckContext, Survey
 from lambdas.drill.units import Claim, Measurement, Unit
 
 NAME = "self_find"
@@ -61,14 +61,14 @@ def plan(survey: Survey) -> Iterator[Unit]:
             )
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Look rows up, and where none is lost, hold the index's own against the table.
 
     Also where not all could be looked up: what is wrong with an index may be seen in another way.
     """
     index = read_as(StoredIndex, unit.detail["index"])
     outcome = Outcome()
-    with bench.session(unit.database) as session:
+    with context.session(unit.database) as session:
         looked = find_each_row(session, index, outcome, ADVICE)
         if looked.target is not None and not outcome.has_findings:
             _hold_against_the_table(session, looked.target, outcome)

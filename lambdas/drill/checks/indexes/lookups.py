@@ -159,8 +159,8 @@ class _Search:
                 if self._outcome.is_complete:
                     self._tell_of_what_was_left_out()
         if not target.is_whole:
-            told = f"the rows of {target.percent:.2f} % of the table's blocks were looked up"
-            self._outcome.not_asked(f"{target.title}: {told}")
+            message = f"the rows of {target.percent:.2f} % of the table's blocks were looked up"
+            self._outcome.not_asked(f"{target.title}: {message}")
         return Looked(self._rows, self._sound, target)
 
     def _wrong(self, finding: str) -> None:
@@ -183,9 +183,9 @@ class _Search:
         if is_damage(error) or error.sqlstate.startswith(NOT_OF_WHAT_IS_READ):
             return False
         planner.steer(self._session, planner.BY_ADDRESS)
-        doing = f"looking rows up without {self._target.title}"
+        action = f"looking rows up without {self._target.title}"
         try:
-            self._session.row(query.by_address, doing=doing)
+            self._session.row(query.by_address, action=action)
         except QueryFailed:
             return False
         return True
@@ -225,8 +225,8 @@ class _Search:
             return 0
         self._count(answer)
         if answer.too_many:
-            told = f"{self._target.title} gives {answer.too_many:,} rows more than once"
-            self._wrong(f"{told} {_place(answer.first)}")
+            message = f"{self._target.title} gives {answer.too_many:,} rows more than once"
+            self._wrong(f"{message} {_place(answer.first)}")
         elif answer.lost:
             self._judge(number, query, answer.lost, answer.first)
         return answer.lost
@@ -242,7 +242,7 @@ class _Search:
             index=title,
         )
         if plan is not None:
-            return Answer(*self._session.row(query, doing=f"looking rows up through {title}"))
+            return Answer(*self._session.row(query, action=f"looking rows up through {title}"))
         if self._target.index.method not in _PLANNED_BY_CONTENT or not planner.takes_no_index(last):
             self._outcome.not_asked(planner.elsewhere(title, _UNASKED))
         elif self._taken_when_rebuilt(query):
@@ -255,9 +255,9 @@ class _Search:
         self._rows += answer.looked
         if not answer.late:
             return
-        told = f"{self._target.title}: no time for {answer.late:,} rows after {SECONDS} seconds"
+        message = f"{self._target.title}: no time for {answer.late:,} rows after {SECONDS} seconds"
         # A sample tells of the others too; nothing tells of a table none of whose rows was seen.
-        (self._outcome.not_asked if self._rows else self._outcome.not_measured)(told)
+        (self._outcome.not_asked if self._rows else self._outcome.not_measured)(message)
 
     def _judge(self, number: int, query: Query, lost: int, first: str) -> None:
         """Whether what was not found is damage."""
@@ -279,14 +279,14 @@ class _Search:
             self._wrong(f"{number_lost:,} rows can't be found through {title} {_place(one)}")
         if verdict.hidden:
             one, other = min(verdict.hidden, key=_in_order), verdict.hiders[0]
-            told = HIDDEN.format(len(verdict.hidden), title, *_in_order(one), *_in_order(other))
-            self._outcome.not_asked(told)
+            message = HIDDEN.format(len(verdict.hidden), title, *_in_order(one), *_in_order(other))
+            self._outcome.not_asked(message)
         if not (verdict.lost or verdict.complete):
             self._outcome.not_measured(UNCOMPARED.format(lost, title, *place, TOO_MANY))
         if verdict.unfindable:
             one = min(verdict.unfindable, key=_in_order)
-            told = UNFINDABLE.format(len(verdict.unfindable), title, *_in_order(one))
-            self._outcome.warning(told)
+            message = UNFINDABLE.format(len(verdict.unfindable), title, *_in_order(one))
+            self._outcome.warning(message)
 
     def _taken_when_rebuilt(self, query: sql.Composable) -> bool:
         """Whether the planner refuses the index for what lies in its file, and for nothing else.
@@ -295,15 +295,15 @@ class _Search:
         it.
         """
         session, index = self._session, self._target.index
-        doing = f"rebuilding {index.title}, for comparison"
+        action = f"rebuilding {index.title}, for comparison"
         try:
-            with planner.written_to_nothing(session, doing=doing):
-                planner.as_replica(session, doing=doing)
-                for (owner,) in session.rows(_OWNED_BY_ANOTHER, [index.oid], doing=doing):
+            with planner.written_to_nothing(session, action=action):
+                planner.as_replica(session, action=action)
+                for (owner,) in session.rows(_OWNED_BY_ANOTHER, [index.oid], action=action):
                     grant = sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(owner))
-                    session.run(grant, doing=doing)
+                    session.run(grant, action=action)
                 name = sql.Identifier(index.schema, index.name)
-                session.run(sql.SQL("REINDEX INDEX {}").format(name), doing=doing)
+                session.run(sql.SQL("REINDEX INDEX {}").format(name), action=action)
                 plan, _ = planner.tried(
                     session,
                     query,
@@ -332,19 +332,19 @@ class _Search:
         held = self._counted(condition)
         if not held:
             return
-        told = UNEQUAL.format(held, key.expression, operator.name, self._target.title)
+        message = UNEQUAL.format(held, key.expression, operator.name, self._target.title)
         if operator.name in _EQUALITY:
-            self._outcome.warning(f"{told}; {ON_THE_SOURCE}")
+            self._outcome.warning(f"{message}; {ON_THE_SOURCE}")
         else:
-            self._outcome.not_asked(told)
+            self._outcome.not_asked(message)
 
     def _counted(self, condition: sql.Composable) -> int:
         target = self._target
         query = sql.SQL("SELECT count(*) FROM ONLY {} TABLESAMPLE SYSTEM ({}){}").format(
             target.table, sql.Literal(target.percent), target.where(condition)
         )
-        doing = f"counting the rows that {target.title} can't be searched for"
-        (number,) = self._session.row(query, doing=doing)
+        action = f"counting the rows that {target.title} can't be searched for"
+        (number,) = self._session.row(query, action=action)
         return int(number)
 
 

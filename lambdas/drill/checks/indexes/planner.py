@@ -118,7 +118,7 @@ BY_ADDRESS: Settings = {**BY_TABLE, "enable_tidscan": "on"}
 
 def steer(session: Session, settings: Settings) -> None:
     """Change settings for the rest of the session, or of a transaction that is rolled back."""
-    session.run(_steered(settings), doing="steering the planner")
+    session.run(_steered(settings), action="steering the planner")
 
 
 def _steered(settings: Settings) -> sql.Composable:
@@ -129,10 +129,10 @@ def _steered(settings: Settings) -> sql.Composable:
     return sql.SQL("SELECT {}").format(each)
 
 
-def explained(session: Session, settings: Settings, query: sql.Composable, *, doing: str) -> Plan:
+def explained(session: Session, settings: Settings, query: sql.Composable, *, action: str) -> Plan:
     """The plan of a query under settings, which the session has from then on."""
     statement = sql.SQL("{}; EXPLAIN (FORMAT JSON, COSTS OFF) {}").format(_steered(settings), query)
-    (found,) = session.row(statement, doing=doing)
+    (found,) = session.row(statement, action=action)
     plan: Plan = found[0]["Plan"]
     return plan
 
@@ -170,7 +170,7 @@ def tried(
     """
     plan: Plan = {}
     for settings in way.tries:
-        plan = explained(session, settings, query, doing=f"planning to read {index}")
+        plan = explained(session, settings, query, action=f"planning to read {index}")
         if accepts(plan):
             return plan, plan
     return None, plan
@@ -216,24 +216,24 @@ def scans_of(plan: Plan) -> Sequence[Plan]:
 
 
 @contextmanager
-def written_to_nothing(session: Session, *, doing: str) -> Iterator[None]:
+def written_to_nothing(session: Session, *, action: str) -> Iterator[None]:
     """A transaction on the copy that may write, and is rolled back with what is made in it.
 
     An error ends it, so no further statement may follow one.
     """
-    session.run("BEGIN READ WRITE", doing=doing)
+    session.run("BEGIN READ WRITE", action=action)
     try:
         yield
     finally:
         # A lost connection is told by what lost it.
         with suppress(DatabaseUnreachable):
-            session.run("ROLLBACK", doing=doing)
+            session.run("ROLLBACK", action=action)
 
 
-def as_replica(session: Session, *, doing: str) -> None:
+def as_replica(session: Session, *, action: str) -> None:
     """Until the transaction ends the source's event triggers do not run."""
-    doing = f"{_AS_REPLICA}{doing}"
-    session.run("SET LOCAL session_replication_role = replica", doing=doing)
+    action = f"{_AS_REPLICA}{action}"
+    session.run("SET LOCAL session_replication_role = replica", action=action)
 
 
 def with_missing_right(session: Session, error: QueryFailed) -> QueryFailed:
@@ -244,7 +244,7 @@ def with_missing_right(session: Session, error: QueryFailed) -> QueryFailed:
     """
     if error.sqlstate != errorcodes.INSUFFICIENT_PRIVILEGE:
         return error
-    role, database, may = session.row(_TEMPORARY, doing="looking for the right TEMPORARY")
-    if error.doing.startswith(_AS_REPLICA):
+    role, database, may = session.row(_TEMPORARY, action="looking for the right TEMPORARY")
+    if error.action.startswith(_AS_REPLICA):
         return error.with_remedy(_NO_REPLICA.format(role))
     return error if may else error.with_remedy(_NO_TEMPORARY.format(database, role))

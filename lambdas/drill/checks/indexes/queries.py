@@ -294,8 +294,8 @@ def may_hide_others(keys: Sequence[Key]) -> sql.Composable:
         conditions.append(sql.SQL("{}::text ~ 'NaN'").format(key.value))
         if key.operator is not None and not key.refuses_null_elements:
             holds = key.operator(key.value, key.value)
-            told = "({} IS NOT NULL AND ({}) IS NOT TRUE)"
-            conditions.append(sql.SQL(told).format(key.value, holds))
+            message = "({} IS NOT NULL AND ({}) IS NOT TRUE)"
+            conditions.append(sql.SQL(message).format(key.value, holds))
     return sql.SQL("({})").format(sql.SQL(" OR ").join(conditions))
 
 

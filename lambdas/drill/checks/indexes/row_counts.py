@@ -155,8 +155,8 @@ def _planned(
     session: Session, settings: planner.Settings, targets: Sequence[Target], *, first: bool
 ) -> list[Target]:
     """Those that are read whole, and no other in their place."""
-    doing = f"planning to count the entries of {_titles(targets)}"
-    plan = planner.explained(session, settings, _query(targets, first=first), doing=doing)
+    action = f"planning to count the entries of {_titles(targets)}"
+    plan = planner.explained(session, settings, _query(targets, first=first), action=action)
     parts = [n for n in planner.nodes(plan) if n.get("Parent Relationship") == "InitPlan"]
     if len(parts) != len(targets):
         return []
@@ -174,7 +174,7 @@ def _reads(plan: planner.Plan, index: str) -> bool:
 
 def _differences(session: Session, targets: Sequence[Target], *, first: bool) -> Iterator[str]:
     counts = session.row(
-        _query(targets, first=first), doing=f"counting the entries of {_titles(targets)}"
+        _query(targets, first=first), action=f"counting the entries of {_titles(targets)}"
     )
     held, given = counts[: len(targets)], counts[len(targets) :]
     for target, by_table, by_index in zip(targets, held, given, strict=True):
@@ -266,15 +266,15 @@ def _counted_by_condition(session: Session, target: Target, outcome: Outcome) ->
 
 def _make_domains(session: Session, target: Target, stack: ExitStack) -> None:
     """One for each key that is NOT NULL; a key that may be NULL needs none."""
-    doing = f"making a domain to scan the whole of {target.title}"
+    action = f"making a domain to scan the whole of {target.title}"
     if not any(key.not_null_type for key in target.keys):
         return
-    stack.enter_context(planner.written_to_nothing(session, doing=doing))
-    planner.as_replica(session, doing=doing)
+    stack.enter_context(planner.written_to_nothing(session, action=action))
+    planner.as_replica(session, action=action)
     for number, key in enumerate(target.keys):
         if key.not_null_type:
             made = sql.SQL("CREATE DOMAIN {} AS {}")
-            session.run(made.format(_domain(number), sql.SQL(key.not_null_type)), doing=doing)
+            session.run(made.format(_domain(number), sql.SQL(key.not_null_type)), action=action)
 
 
 def _domain(number: int) -> sql.Composable:
@@ -317,7 +317,7 @@ def _difference(session: Session, target: Target, query: sql.Composable) -> str:
     _is_planned(session, target, query)
     for _ in range(2):
         # An index-only scan may count rows that are vacuumed meanwhile, but not again.
-        held, given = session.row(query, doing=f"counting the rows that {title} gives")
+        held, given = session.row(query, action=f"counting the rows that {title} gives")
         if held == given:
             return ""
     return f"{title} gives {given:,} rows where its table has {held:,}"

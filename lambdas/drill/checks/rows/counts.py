@@ -38,7 +38,7 @@ from lambdas.drill.checks.rows.stable_rows import (
     count_standing,
     why_exempt,
 )
-from lambdas.drill.checks.shape import Bench, Check, Relation, Survey, SurveyedDatabase
+from lambdas.drill.checks.shape import Check, CheckContext, Relation, Survey, SurveyedDatabase
 from lambdas.drill.units import Claim, Measurement, Unit, block_ranges
 
 NAME = "counts"
@@ -92,12 +92,12 @@ def _as_read(survey: Survey, database: SurveyedDatabase) -> list[Relation]:
     return sorted(database.relations, key=lambda relation: places.get(str(relation.oid), -1))
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Count on the copy, and hold each bucket against the source's two readings."""
     first, last = unit.detail["blocks"]
     outcome = Outcome()
     relation = read_as(Relation, unit.detail["relation"])
-    with bench.session(unit.database) as session, explaining(session, relation):
+    with context.session(unit.database) as session, explaining(session, relation):
         see_all_rows(session, relation)
         if not unit.bounds:
             outcome.measured.update(count_all(session, relation, (first, last)))
@@ -112,7 +112,7 @@ def run(unit: Unit, bench: Bench) -> Measurement:
             session, relation, unit.detail["horizon"], buckets, (first, last), following
         )
         _tell_beyond(session, relation.table, counted.sums.get(BEYOND, 0), excused, outcome)
-    bounds = _inside(unit, bench, buckets)
+    bounds = _inside(unit, context, buckets)
     outcome.measured.update({n: rows for n, rows in counted.sums.items() if rows or n != BEYOND})
     if counted.columns != unit.detail["columns"]:
         bounds = [Bound(bound.low, bound.high) for bound in bounds]
@@ -120,12 +120,12 @@ def run(unit: Unit, bench: Bench) -> Measurement:
         outcome.measured[YOUNGER] = outcome.measured[ROWS]
         outcome.remark(COLUMNS_CHANGED)
     differing = list(_differing(counted, bounds, first, buckets))
-    told = [f"{text}; {ADVICE}" for _, text in differing]
-    for text in shortened(told, FINDINGS_SHOWN, "more such stretches"):
+    message = [f"{text}; {ADVICE}" for _, text in differing]
+    for text in shortened(message, FINDINGS_SHOWN, "more such stretches"):
         outcome.wrong(text)
     if differing and relation.oid == large_objects.PAGES_NUMBER:
         start, _ = differing[0]
-        with bench.session(unit.database) as session:
+        with context.session(unit.database) as session:
             for text in large_objects.concerned(session, (start, start + buckets.blocks_each)):
                 outcome.wrong(text)
     return outcome.measurement(unit)
@@ -141,11 +141,13 @@ def _tell_beyond(session: Session, table: str, rows: int, excused: int, outcome:
     """
     if rows <= excused:
         return
-    told = f"{rows:,} rows are of transactions that had not begun on the source after the snapshot"
-    if session.row(_LOGIN_TRIGGERS, [table], doing="looking for login triggers")[0]:
-        outcome.not_asked(f"{told}: a login trigger may have written them here")
+    message = (
+        f"{rows:,} rows are of transactions that had not begun on the source after the snapshot"
+    )
+    if session.row(_LOGIN_TRIGGERS, [table], action="looking for login triggers")[0]:
+        outcome.not_asked(f"{message}: a login trigger may have written them here")
     else:
-        outcome.wrong(f"{told}; {ADVICE}")
+        outcome.wrong(f"{message}; {ADVICE}")
 
 
 @dataclass(frozen=True)
@@ -223,8 +225,8 @@ def _bounded(survey: Survey, database: SurveyedDatabase, relation: Relation) -> 
         found: Mapping[str, Any] = reading["databases"].get(database.name, {})
         if key not in found.get("rows", {}):
             reason = found.get("unread", {}).get(key) or found.get("closed")
-            told = reason or found.get("absent", {}).get(key) or "not on the source"
-            why = f"{told} ({moment} the snapshot)"
+            message = reason or found.get("absent", {}).get(key) or "not on the source"
+            why = f"{message} ({moment} the snapshot)"
             return _Bounded(why, unread=bool(reason))
     if not survey.read_twice(database):
         return _Bounded("the database was made anew on the source meanwhile")
@@ -277,13 +279,14 @@ def _bounds(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Bound]:
     ]
 
 
-def _inside(unit: Unit, bench: Bench, buckets: Buckets) -> list[Bound]:
+def _inside(unit: Unit, context: CheckContext, buckets: Buckets) -> list[Bound]:
     """The bounds of the unit's own buckets; a plan that held those of all would be too large."""
     if not unit.detail["by_bucket"]:
         return []
     key = str(unit.detail["relation"]["oid"])
     before, after = (
-        reading["databases"][unit.database]["rows"][key] for reading in (bench.before, bench.after)
+        reading["databases"][unit.database]["rows"][key]
+        for reading in (context.before, context.after)
     )
     return _bounds(before, after)[buckets.inside(*unit.detail["blocks"])]
 
@@ -302,8 +305,8 @@ def _differing(
             wanted = f"{bound.low:,}" if exact else f"{bound.low:,} to {bound.high:,}"
             yield start, f"{value:,} standing rows {where} where the source held {wanted}"
         elif bound.content not in (None, content):
-            told = f"{value:,} standing rows {where} have another content than on the source"
-            yield start, told
+            message = f"{value:,} standing rows {where} have another content than on the source"
+            yield start, message
 
 
 def _cost(relation: Relation, survey: Survey, first: int, last: int | None) -> int:

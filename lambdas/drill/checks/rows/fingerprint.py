@@ -180,9 +180,9 @@ def row_hash(session: Session, relation: Relation) -> sql.Composable:
 
     Where a column is hashed as text, the session prints values in one way from here on.
     """
-    doing = f"reading the columns of {relation.name}"
-    columns = session.looked_up(_COLUMNS, [relation.oid], doing=doing)
-    known = _looked_up(session, {(number, collation) for *_, number, collation in columns}, doing)
+    action = f"reading the columns of {relation.name}"
+    columns = session.looked_up(_COLUMNS, [relation.oid], action=action)
+    known = _looked_up(session, {(number, collation) for *_, number, collation in columns}, action)
     types = [known.types.get((number, collation), _UNKNOWN) for *_, number, collation in columns]
     if any(of_type.printed for of_type in types):
         session.print_alike()
@@ -199,15 +199,15 @@ def row_hash(session: Session, relation: Relation) -> sql.Composable:
     return _chained(links)
 
 
-def _looked_up(session: Session, wanted: Set[tuple[int, int]], doing: str) -> _Known:
+def _looked_up(session: Session, wanted: Set[tuple[int, int]], action: str) -> _Known:
     """What is known of a session's types, with the wanted ones among them."""
     if session not in _known:
-        (images,) = session.row(_HASHES_IMAGES, doing=doing)
+        (images,) = session.row(_HASHES_IMAGES, action=action)
         _known[session] = _Known(images)
     types = _known[session].types
     if missing := sorted(wanted - types.keys()):
         numbers = [list(each) for each in zip(*missing, strict=True)]
-        for number, collation, *found in session.looked_up(_TYPES, numbers, doing=doing):
+        for number, collation, *found in session.looked_up(_TYPES, numbers, action=action):
             types[number, collation] = _Type(*found)
     return _known[session]
 

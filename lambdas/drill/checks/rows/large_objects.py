@@ -16,7 +16,7 @@ from psycopg2 import sql
 from lambdas.adapters.postgres import Session
 from lambdas.drill.admission.request import BASELINE_EXACT
 from lambdas.drill.checks.outcome import Outcome
-from lambdas.drill.checks.shape import Bench, Check, Survey, SurveyedDatabase
+from lambdas.drill.checks.shape import Check, CheckContext, Survey, SurveyedDatabase
 from lambdas.drill.units import RANGE_BYTES, Claim, Measurement, Unit, block_ranges
 
 NAME = "large objects"
@@ -82,17 +82,17 @@ SELECT number::text FROM (
 def concerned(session: Session, blocks: tuple[int, int | None]) -> tuple[str, ...]:
     """Which large objects to ask about where pages in a range of blocks are not the source's."""
     query = sql.SQL(_CONCERNED).format(most=sql.Literal(NAMED + 1), **_within(*blocks))
-    found = [number for (number,) in session.rows(query, doing="reading pg_largeobject")]
+    found = [number for (number,) in session.rows(query, action="reading pg_largeobject")]
     if not found:
         return ()
     more = " and others" if len(found) > NAMED else ""
-    told = f"the large objects {', '.join(found[:NAMED])}{more}, or one that is gone"
-    return (f"this may be any of {told}: compare lo_get with the source's",)
+    message = f"the large objects {', '.join(found[:NAMED])}{more}, or one that is gone"
+    return (f"this may be any of {message}: compare lo_get with the source's",)
 
 
 def look(session: Session) -> list[int | bool]:
     """The pages' bytes, whether they can be read, the number of objects."""
-    return list(session.row(_SEEN, doing=f"looking for large objects in {session.database}"))
+    return list(session.row(_SEEN, action=f"looking for large objects in {session.database}"))
 
 
 def plan(survey: Survey) -> Iterator[Unit]:
@@ -126,13 +126,13 @@ def _why(survey: Survey, database: SurveyedDatabase) -> str:
     return COMPARED if all(str(PAGES_NUMBER) in rows for rows in found) else UNCOMPARED
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Look at the pages of a range, or at the objects as a whole."""
     if "unread" in unit.detail:
         outcome = Outcome()
         outcome.not_measured(f"{unit.detail['unread']:,} large objects: {UNREAD}")
         return outcome.measurement(unit)
-    with bench.session(unit.database) as session:
+    with context.session(unit.database) as session:
         if "objects" in unit.detail:
             return _objects(unit, session)
         return _pages(unit, session)
@@ -142,7 +142,7 @@ def _pages(unit: Unit, session: Session) -> Measurement:
     query = sql.SQL(_PAGES).format(
         page_bytes=sql.Literal(unit.detail["page_bytes"]), **_within(*unit.detail["blocks"])
     )
-    pages, *found = session.row(query, doing="reading pg_largeobject")
+    pages, *found = session.row(query, action="reading pg_largeobject")
     outcome = Outcome(Counter(pages=pages))
     strays, place, which = found[:3]
     if strays:
@@ -150,8 +150,8 @@ def _pages(unit: Unit, session: Session) -> Measurement:
         outcome.wrong(f"{_first(strays, 'belong to no large object', place, which)}: {REMEDY}")
     odd, place, which = found[3:]
     if odd:
-        told = _first(odd, "are too long or have a negative number", place, which)
-        outcome.violation(told, remedy=REMEDY_THERE, relations=(PAGES,), damage_only=True)
+        message = _first(odd, "are too long or have a negative number", place, which)
+        outcome.violation(message, remedy=REMEDY_THERE, relations=(PAGES,), damage_only=True)
     return outcome.measurement(unit)
 
 
@@ -168,11 +168,11 @@ def _within(first: int, last: int | None) -> dict[str, sql.Composable]:
 
 
 def _objects(unit: Unit, session: Session) -> Measurement:
-    twice, number, holes = session.row(_OBJECTS, doing="reading pg_largeobject")
+    twice, number, holes = session.row(_OBJECTS, action="reading pg_largeobject")
     outcome = Outcome(Counter(objects=unit.detail["objects"]))
     if twice:
-        told = f"{twice:,} pages are there twice, the first of large object {number}"
-        outcome.violation(told, remedy=REMEDY_THERE, relations=(PAGES,), damage_only=True)
+        message = f"{twice:,} pages are there twice, the first of large object {number}"
+        outcome.violation(message, remedy=REMEDY_THERE, relations=(PAGES,), damage_only=True)
     if holes:
         outcome.remark(f"{holes:,} large objects have holes, which read as zeros")
     return outcome.measurement(unit)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from psycopg2 import sql
 
 from lambdas.adapters.postgres import Session
-from lambdas.drill.checks.catalog.comparison import TRANSACTION_CIRCLE, YOUNG_WINDOW
+from lambdas.drill.checks.catalog.comparison import XID_MODULUS, YOUNG_WINDOW
 from lambdas.drill.checks.files.storage import ESTIMATE, SIZE, sized
 from lambdas.drill.checks.refusals import explained
 from lambdas.drill.checks.rows.fingerprint import row_hash
@@ -91,9 +91,9 @@ _END_BLOCK = 2**32 - 1
 
 def relations(session: Session) -> list[Relation]:
     """Every relation with rows of its own, by name. Sizes are estimates where a lock is held."""
-    doing = f"listing the relations of {session.database}"
+    action = f"listing the relations of {session.database}"
     exact, estimating = (_RELATIONS.format(size=size.format("c")) for size in (SIZE, ESTIMATE))
-    return [Relation(*row) for row in sized(session, exact, estimating, doing)]
+    return [Relation(*row) for row in sized(session, exact, estimating, action)]
 
 
 def why_exempt(relation: Relation) -> str:
@@ -144,7 +144,7 @@ def count_all(
         sql.Identifier(relation.schema, relation.table),
         _where(blocks),
     )
-    rows, _ = session.row(query, doing=f"reading {relation.name}")
+    rows, _ = session.row(query, action=f"reading {relation.name}")
     return {ROWS: rows}
 
 
@@ -172,29 +172,29 @@ def held(session: Session, relation: Relation) -> Iterator[int]:
     The number changes when the table is rewritten. It is 0 when the name is another relation's
     by now. Readers and writers are not hindered.
     """
-    doing = f"locking {relation.name}"
+    action = f"locking {relation.name}"
     name = sql.Identifier(relation.schema, relation.table)
     lock = sql.SQL("SELECT FROM ONLY {} LIMIT 0").format(name)
     with ExitStack() as planned:
-        session.run(_BEGIN, doing=doing)
+        session.run(_BEGIN, action=action)
         try:
             try:
-                session.run(lock, doing=doing)
+                session.run(lock, action=action)
             except QueryFailed as error:
                 if not session.lacks_a_path(error):
                     raise
-                session.run("ROLLBACK", doing=doing)
-                planned.enter_context(session.planned(lock, doing=doing))
-                session.run(_BEGIN, doing=doing)
-                session.run(lock, doing=doing)
+                session.run("ROLLBACK", action=action)
+                planned.enter_context(session.planned(lock, action=action))
+                session.run(_BEGIN, action=action)
+                session.run(lock, action=action)
             parameters = [relation.oid, relation.schema, relation.table]
-            found = session.looked_up(_FILE, parameters, doing=doing)
+            found = session.looked_up(_FILE, parameters, action=action)
             yield int(found[0][0]) if found else 0
         except QueryFailed as error:
-            session.run("ROLLBACK", doing=doing)
+            session.run("ROLLBACK", action=action)
             raise explained(session, relation, error) from None
         finally:
-            session.run("ROLLBACK", doing=doing)
+            session.run("ROLLBACK", action=action)
 
 
 def younger_than(horizon: int) -> sql.Composable:
@@ -206,7 +206,7 @@ def younger_than(horizon: int) -> sql.Composable:
 
 
 def _xid(transaction: int) -> sql.Composable:
-    return sql.Literal(str(transaction % TRANSACTION_CIRCLE))
+    return sql.Literal(str(transaction % XID_MODULUS))
 
 
 def count_standing(
@@ -239,9 +239,9 @@ def count_standing(
     )
     standing, hashes = [0] * len(starts), [0] * len(starts)
     rows = strange = 0
-    session.run(_ONE_READ_AFTER_THE_OTHER, doing=f"preparing to read {relation.name}")
+    session.run(_ONE_READ_AFTER_THE_OTHER, action=f"preparing to read {relation.name}")
     for bucket, all_rows, standing_rows, content, beyond_rows in session.rows(
-        query, doing=f"reading {relation.name}"
+        query, action=f"reading {relation.name}"
     ):
         standing[bucket], hashes[bucket] = standing_rows, int(content or 0) % MODULUS
         rows, strange = rows + all_rows, strange + beyond_rows

@@ -81,11 +81,11 @@ def read(session: Session) -> dict[str, Any]:
     and whether that is damage. ``begun``: the next transaction when it began, None if one with an
     id ran then. ``ended``: likewise when it had ended.
     """
-    doing = "reading the newest transaction"
-    oldest, begun = session.row(_SNAPSHOT, doing=doing)
+    action = "reading the newest transaction"
+    oldest, begun = session.row(_SNAPSHOT, action=action)
     states = _read_all(session)
-    (running,) = session.row(_RUNNING, doing="looking for running transactions")
-    _, ended = session.row(_SNAPSHOT, doing=doing)
+    (running,) = session.row(_RUNNING, action="looking for running transactions")
+    _, ended = session.row(_SNAPSHOT, action=action)
     return {
         "states": states,
         "begun": begun if oldest == begun else None,
@@ -94,7 +94,7 @@ def read(session: Session) -> dict[str, Any]:
 
 
 def _read_all(session: Session) -> dict[str, list[Any]]:
-    listed = session.rows(SEQUENCES, doing=f"listing the sequences of {session.database}")
+    listed = session.rows(SEQUENCES, action=f"listing the sequences of {session.database}")
     found: dict[str, list[Any]] = {}
     for start in range(0, len(listed), CHUNK):
         found |= _read_some(session, listed[start : start + CHUNK])
@@ -110,9 +110,9 @@ def _read_some(session: Session, listed: Sequence[tuple[Any, ...]]) -> dict[str,
     """The states of some sequences; one by one where they can't all be read."""
     names = [sql.Identifier(schema, name) for _, schema, name, *_ in listed]
     query = sql.SQL(" UNION ALL ").join(sql.SQL(_STATE).format(name) for name in names)
-    doing = f"reading {listed[0][3]}" if len(listed) == 1 else "reading sequences"
+    action = f"reading {listed[0][3]}" if len(listed) == 1 else "reading sequences"
     try:
-        states = {row[0]: row[1:] for row in session.rows(query, doing=doing)}
+        states = {row[0]: row[1:] for row in session.rows(query, action=action)}
     except QueryFailed as error:
         if len(listed) > 1:
             parts = [_read_some(session, [one]) for one in listed]
@@ -132,8 +132,8 @@ def _without_rows(
     """Why sequences gave no row of their own: their names are others' by now, or it is damage."""
     if not listed:
         return {}
-    doing = f"listing the sequences of {session.database}"
-    still = {row[0]: row for row in session.rows(SEQUENCES, doing=doing)}
+    action = f"listing the sequences of {session.database}"
+    still = {row[0]: row for row in session.rows(SEQUENCES, action=action)}
     return {
         str(row[0]): [NO_ROW, True] if still.get(row[0]) == row else [RENAMED, False]
         for row in listed
@@ -143,6 +143,6 @@ def _without_rows(
 def read_these(session: Session, oids: Sequence[int]) -> dict[str, list[Any]]:
     """As ``states`` of :func:`read`, of the sequences with these numbers."""
     wanted = set(oids)
-    listed = session.rows(SEQUENCES, doing=f"listing the sequences of {session.database}")
+    listed = session.rows(SEQUENCES, action=f"listing the sequences of {session.database}")
     some = [row for row in listed if row[0] in wanted]
     return _read_some(session, some) if some else {}

@@ -39,7 +39,7 @@ from lambdas.drill.checks.sequences.sequence_states import (
     read_these,
     state_from,
 )
-from lambdas.drill.checks.shape import Bench, Check, Survey, SurveyedDatabase, is_damage
+from lambdas.drill.checks.shape import Check, CheckContext, Survey, SurveyedDatabase, is_damage
 from lambdas.drill.units import Claim, Measurement, Unit
 from lambdas.errors import QueryFailed
 
@@ -106,11 +106,11 @@ SELECT EXISTS (SELECT s.oid FROM pg_catalog.pg_subscription s
 
 def look(session: Session) -> dict[str, Any]:
     """``sequences``: numbers and names; ``uses``: the columns with their tables."""
-    doing = f"listing the sequences of {session.database}"
-    listed = session.rows(SEQUENCES, doing=doing)
-    (subscribed,) = session.row(_SUBSCRIBED, doing=doing)
+    action = f"listing the sequences of {session.database}"
+    listed = session.rows(SEQUENCES, action=action)
+    (subscribed,) = session.row(_SUBSCRIBED, action=action)
     uses: dict[str, dict[str, dict[str, Any]]] = {}
-    for number, name, column, numeric, unique, *table in session.rows(_USES, doing=doing):
+    for number, name, column, numeric, unique, *table in session.rows(_USES, action=action):
         use = {
             "name": name,
             "column": column,
@@ -147,15 +147,15 @@ def plan(survey: Survey) -> Iterator[Unit]:
             yield _unit(survey, database, SUBJECT, chunk, number)
 
 
-def run(unit: Unit, bench: Bench) -> Measurement:
+def run(unit: Unit, context: CheckContext) -> Measurement:
     """Read the sequences, hold them against the source, then against their columns."""
     found = Outcome(Counter(sequences=0, columns=0))
-    first, last = (_reading(unit, reading) for reading in (bench.before, bench.after))
+    first, last = (_reading(unit, reading) for reading in (context.before, context.after))
     before, after = first.get("states", {}), last.get("states", {})
     idle = _was_idle(first, last)
-    with bench.session(unit.database) as session:
+    with context.session(unit.database) as session:
         # The nearest value is looked up in an index, whose own check says whether it is whole.
-        session.run("SET enable_indexscan = on", doing="preparing the session")
+        session.run("SET enable_indexscan = on", action="preparing the session")
         states = read_these(session, [oid for oid, _, _ in unit.detail["sequences"]])
         for oid, name, uses in unit.detail["sequences"]:
             document = states.get(str(oid), ["it is gone", False])
@@ -188,7 +188,7 @@ class _There:
 
     states: tuple[State, ...] = ()
     alike: bool = False
-    told: bool = False
+    message: bool = False
 
 
 def _was_idle(first: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
@@ -214,9 +214,9 @@ def _against(
         found.not_asked(f"{here.name}: not compared, unread on the source: {why}")
         return _There()
     if before.version == after.version != here.version:
-        told = "its definition was written again, and not on the source"
-        found.wrong(f"{here.name}: {told}; its next value is {here.next:,} here")
-        return _There(told=True)
+        message = "its definition was written again, and not on the source"
+        found.wrong(f"{here.name}: {message}; its next value is {here.next:,} here")
+        return _There(message=True)
     if (before.version, before.file) != (after.version, after.file):
         return _There()
     return _held(here, before, after, idle, found)
@@ -229,13 +229,13 @@ def _held(here: State, before: State, after: State, idle: bool, found: Outcome) 
         return _There()
     if after.is_before(after.last, before.last) and not before.cycle:
         return _There()
-    told = _otherwise_round(here, before) if before.cycle else _otherwise(here, before, after)
-    if told and idle:
-        found.wrong(f"{here.name}: {told}; setval it beyond the values in use")
-    elif told:
+    message = _otherwise_round(here, before) if before.cycle else _otherwise(here, before, after)
+    if message and idle:
+        found.wrong(f"{here.name}: {message}; setval it beyond the values in use")
+    elif message:
         why = "which is no damage if setval moved it to and fro on the source meanwhile"
-        found.not_asked(f"{here.name}: {told}, {why}")
-    return _There((before, after), alike=not told, told=bool(told) and idle)
+        found.not_asked(f"{here.name}: {message}, {why}")
+    return _There((before, after), alike=not message, message=bool(message) and idle)
 
 
 def _otherwise(here: State, before: State, after: State) -> str:
@@ -262,17 +262,17 @@ def _otherwise_round(here: State, before: State) -> str:
 
 
 def _tell_exhausted(here: State, there: _There, found: Outcome) -> None:
-    if there.told:
+    if there.message:
         return
-    told = f"{here.name}: it is at its end ({here.last:,}), and each nextval fails"
+    message = f"{here.name}: it is at its end ({here.last:,}), and each nextval fails"
     end = "MAXVALUE" if here.increment > 0 else "MINVALUE"
     remedy = f"ALTER SEQUENCE {here.name} with a further {end}, and a column wide enough for it"
     if there.alike and not there.states[-1].is_exhausted:
-        found.remark(f"{told}: a recovery has taken the numbers up to there, on the copy alone")
+        found.remark(f"{message}: a recovery has taken the numbers up to there, on the copy alone")
     elif there.alike:
-        found.warning(f"{told}, as on the source: {remedy}")
+        found.warning(f"{message}, as on the source: {remedy}")
     else:
-        found.violation(told, remedy=remedy, relations=())
+        found.violation(message, remedy=remedy, relations=())
 
 
 def _is_read(
@@ -286,21 +286,21 @@ def _is_read(
             raise
         found.not_measured(f"{here.name}: {error}")
         return False
-    if there.told or met is None:
+    if there.message or met is None:
         return True
-    told = (
+    message = (
         f"{here.name}: its next value is {here.next:,}, and {use['name']} is at or beyond it"
         f" already: it comes to {met:,}, which is there"
     )
     fails = "inserts will fail with duplicate keys: setval it beyond the column"
     if not use["unique"]:
-        found.remark(told)
+        found.remark(message)
     elif there.alike:
-        found.warning(f"{told}, as on the source, whose rows bring their own numbers; {fails}")
+        found.warning(f"{message}, as on the source, whose rows bring their own numbers; {fails}")
     elif there.states and not any(_comes_to(state, met) for state in there.states):
-        found.wrong(f"{told}; on the source it was beyond that in both readings. {fails}")
+        found.wrong(f"{message}; on the source it was beyond that in both readings. {fails}")
     else:
-        found.violation(told, remedy=fails, relations=())
+        found.violation(message, remedy=fails, relations=())
     return True
 
 
@@ -316,7 +316,7 @@ def _met(session: Session, here: State, use: Mapping[str, Any]) -> int | None:
         query = _nearest(here, use, sql.Identifier(schema, table))
         seeing = seeing_all_rows(session, [hidden], use["name"]) if hidden else nullcontext()
         with seeing:
-            rows = session.rows(query, doing=f"reading {use['name']}")
+            rows = session.rows(query, action=f"reading {use['name']}")
         found += [int(value) for (value,) in rows]
     if not found:
         return None
