@@ -140,7 +140,7 @@ test-majors: $(VENV)/ready ## drills, checks and damages on PostgreSQL 14, 16 an
 lint: $(VENV)/ready ## ruff and mypy
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
 
-docs: $(VENV)/ready ## write the tables of docs/ that come from code
+docs: $(VENV)/ready ## write what comes from something else: the deployed state machines, the tables of docs/
 	@$(RUN) -m ops.tables
 
 lock: $(VENV)/ready ## write requirements.txt anew from requirements.in

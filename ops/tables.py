@@ -1,8 +1,8 @@
-"""``make docs``: the tables of ``docs/`` that come from code, written between their markers.
+"""``make docs``: what is written from something else: deployed machines, tables of ``docs/``.
 
-Each stands between ``<!-- Table: NAME (make docs) -->`` and ``<!-- End of NAME -->``; a test holds
-it against what it comes from. The table of permissions in ``docs/security.md`` has a writer of its
-own, :mod:`stacks.permissions.table`.
+Each table stands between ``<!-- Table: NAME (make docs) -->`` and ``<!-- End of NAME -->``; a test
+holds it against what it comes from. The table of permissions in ``docs/security.md`` has a writer
+of its own, :mod:`stacks.permissions.table`.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lambdas.drill.checks.registry import CHECKS
+from ops import machines
 from stacks.permissions import table as permissions
 
 ROOT = Path(__file__).parents[1]
@@ -134,7 +135,7 @@ TABLES = (
 
 
 def outdated() -> Iterator[tuple[Path, str]]:
-    """Each document that a table's writing would change, with what it would hold."""
+    """Each file that writing would change, with what it would hold."""
     found: dict[Path, str] = {}
     for table in TABLES:
         path = ROOT / table.file
@@ -144,6 +145,7 @@ def outdated() -> Iterator[tuple[Path, str]]:
     for path, written in found.items():
         if written != path.read_text(encoding="utf-8"):
             yield path, written
+    yield from machines.outdated()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from jsonata import Jsonata
 from lambdas import errors
 from local.cloud import INTEGRATIONS as CALLS_OF_AWS
 from local.cloud import STATE_MACHINES
+from ops import machines
 from stacks.spec import AUXILIARY, LOAD, WORKFLOW
 
 ROOT = Path(__file__).parents[2]
@@ -347,3 +348,24 @@ def test_a_function_that_does_not_talk_to_postgresql_does_not_load_its_driver(st
         "sys.exit(any(m.startswith(('psycopg2', 'pydantic')) for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_what_people_read_names_every_class_and_no_other() -> None:
+    """So that a class which nothing needs any more goes, and none is written out by hand."""
+    classes = json.loads((STATE_MACHINES / machines.CLASSES).read_text(encoding="utf-8"))
+    retries, errors = set(), set()
+    for name in machines.MACHINES:
+        text = (STATE_MACHINES / f"{name}.json").read_text(encoding="utf-8")
+        states = json.loads(text)["States"]
+        for state in (*states.values(), *states_within_maps(states).values()):
+            retries |= set(state.get("Retry", []))
+            errors |= {rule["On"] for rule in state.get("Catch", [])}
+        assert "ErrorEquals" not in text
+    assert retries == set(classes["Retry"])
+    assert errors == set(classes["Errors"])
+
+
+def test_a_class_that_there_is_none_of_is_no_class() -> None:
+    state = {"Type": "Task", "Retry": ["no such class"]}
+    with pytest.raises(KeyError, match="no such class"):
+        machines.expanded({"States": {"A": state}}, {"Retry": {}, "Errors": {}, "Values": {}})
