@@ -24,7 +24,8 @@ from lambdas.drill.admission.request import BASELINE_EXACT, BASELINE_NONE
 from lambdas.drill.checks.rows.read_pieces import SourceUnit
 from lambdas.drill.checks.shape import CheckContext, Survey
 from lambdas.drill.units import measurement_from, to_document, unit_from
-from lambdas.drill.verdict.verdict import Judgement, fold, judge
+from lambdas.drill.verdict.folding import fold
+from lambdas.drill.verdict.verdict import Judgement, judge
 from lambdas.drill.verification.baseline import survey_again, survey_source
 from lambdas.drill.verification.batch import measure_batch, plan_units
 from lambdas.drill.verification.readings import both_readings

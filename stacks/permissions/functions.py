@@ -130,10 +130,8 @@ def _judge_drill(names: Names) -> list[Grant]:
             evidence.BATCHES,
             evidence.FINDINGS,
             document_names.REPORT,
-            document_names.COUNTERS,
-            *_READINGS,
         ),
-        evidence.write(names, document_names.JUDGEMENT, document_names.COUNTERS),
+        evidence.write(names, document_names.JUDGEMENT),
     ]
 
 

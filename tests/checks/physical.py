@@ -12,7 +12,8 @@ from lambdas.drill.checks.registry import CHECKS
 from lambdas.drill.checks.shape import CheckContext, Survey
 from lambdas.drill.checks.tool_names import TOOLS, TOOLS_SCHEMA
 from lambdas.drill.units import Status
-from lambdas.drill.verdict.verdict import Result, fold
+from lambdas.drill.verdict.folding import fold
+from lambdas.drill.verdict.verdict import Result
 from lambdas.drill.verification.batch import measure_batch
 from lambdas.drill.verification.survey import survey_copy
 from local.damage import PAGE_BYTES

@@ -180,12 +180,7 @@ def test_what_one_check_can_not_read_is_lost_to_it_alone(
         for found in [read_units(connect, [unit], head["horizon"], Pace(0), _left)[unit.id]]
     }
     assert read[database]["objects"]
-    assert set(read[database]["read"]) == {
-        "settings",
-        "extensions",
-        "sequences",
-        "write counters",
-    }
+    assert set(read[database]["read"]) == {"settings", "extensions", "sequences"}
     assert "collations" in read["postgres"]["read"]
 
 

@@ -11,7 +11,8 @@ from lambdas.drill.admission.request import BASELINE_NONE
 from lambdas.drill.checks.catalog import extensions as extensions_check
 from lambdas.drill.checks.shape import CheckContext, Survey
 from lambdas.drill.units import Status
-from lambdas.drill.verdict.verdict import Result, fold
+from lambdas.drill.verdict.folding import fold
+from lambdas.drill.verdict.verdict import Result
 from lambdas.drill.verification.batch import measure_batch
 from lambdas.drill.verification.survey import survey_copy
 from local.postgres import PostgresServer

@@ -10,7 +10,8 @@ from campaign.arena import Source, Taken, sessions, taken
 from lambdas.drill.checks.registry import CHECKS
 from lambdas.drill.checks.shape import CheckContext, Survey
 from lambdas.drill.units import Status
-from lambdas.drill.verdict.verdict import Judgement, Result, Verdict, fold, judge
+from lambdas.drill.verdict.folding import fold
+from lambdas.drill.verdict.verdict import Judgement, Result, Verdict, judge
 from lambdas.drill.verification.batch import measure_batch
 from local.postgres import PostgresServer
 

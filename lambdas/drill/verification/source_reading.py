@@ -16,8 +16,6 @@ from lambdas.drill.checks.rows import read_pieces, stable_rows
 from lambdas.drill.checks.rows.read_pieces import SourceUnit
 from lambdas.drill.checks.sequences import sequence_states, sequences
 from lambdas.drill.checks.shape import Relation
-from lambdas.drill.verdict.write_counters import NAME as WRITE_COUNTERS
-from lambdas.drill.verification import write_counters
 from lambdas.drill.verification.durable import NOT_DURABLE, wait_until_durable
 from lambdas.drill.verification.session_cache import Connect
 from lambdas.drill.verification.unexpected import UNEXPECTED_ERRORS, describe
@@ -62,7 +60,6 @@ _OF_A_DATABASE: dict[str, Callable[[Session], Any]] = {
     collations.NAME: collations.read,
     extensions.NAME: extensions.read,
     sequences.NAME: sequence_states.read,
-    WRITE_COUNTERS: write_counters.read,
 }
 """What the reading of a database's catalog holds besides: ``read``, by the check's name."""
 

@@ -1,6 +1,7 @@
 from lambdas.drill.units import Claim, Measurement, Status, Unit, Violation
 from lambdas.drill.verdict.attribution import AUXILIARY, BY_ITSELF, attribute
-from lambdas.drill.verdict.verdict import Judgement, Verdict, fold, judge
+from lambdas.drill.verdict.folding import fold
+from lambdas.drill.verdict.verdict import Judgement, Verdict, judge
 
 ORPHAN = Violation("1 row has no parent", "delete it", ("public.child", "public.parent"))
 TWICE = Violation("a key stands twice", "repair it", ("public.child",), damage_only=True)

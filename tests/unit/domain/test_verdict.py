@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.drill.units import Claim, Measurement, Status, Unit
+from lambdas.drill.verdict.folding import fold
 from lambdas.drill.verdict.verdict import (
     NO_DATABASE,
     NO_RESULT,
@@ -18,7 +19,6 @@ from lambdas.drill.verdict.verdict import (
     Result,
     Verdict,
     conclude,
-    fold,
     judge,
     judgement_from,
 )
