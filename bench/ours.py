@@ -12,7 +12,8 @@ from typing import Any
 from bench.job import BUCKET, DATABASE, TABLE, Job, Login, Outcome
 from bench.peak import peak_bytes
 from lambdas.adapters.aws import client
-from lambdas.adapters.postgres import Server, Session, connect
+from lambdas.adapters.connecting import Server, connect
+from lambdas.adapters.postgres import Session
 from lambdas.adapters.secrets import Credentials
 from lambdas.adapters.session_settings import Purpose
 from lambdas.load import load_request

@@ -17,7 +17,8 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from lambdas.adapters.postgres import Server, Session, connect
+from lambdas.adapters.connecting import Server, connect
+from lambdas.adapters.postgres import Session
 from lambdas.adapters.secrets import Credentials
 from lambdas.common import document_names
 from lambdas.drill.admission.request import BASELINE_EXACT, BASELINE_NONE

@@ -5,7 +5,7 @@ from functools import partial
 
 from campaign.arena import Connect, Taken
 from campaign.specimen import SHOP, Specimen
-from lambdas.adapters.postgres import Server, connect
+from lambdas.adapters.connecting import Server, connect
 from lambdas.adapters.session_settings import Purpose
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 from local.postgres import HOST, PostgresServer

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from lambdas.adapters.postgres import Server, Session, connect
+from lambdas.adapters.connecting import Server, connect
+from lambdas.adapters.postgres import Session
 from lambdas.adapters.secrets import Credentials
 
 STATEMENT_SECONDS = 3600

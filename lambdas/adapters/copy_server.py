@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from lambdas.adapters.postgres import Session, connect
+from lambdas.adapters.connecting import connect
+from lambdas.adapters.postgres import Session
 from lambdas.adapters.rds import Rds
 from lambdas.adapters.server_login import server_at
 from lambdas.common import ownership

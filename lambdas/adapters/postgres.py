@@ -2,73 +2,31 @@
 
 import hashlib
 import io
-import os
-import re
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import psycopg2
-from psycopg2 import errorcodes, extensions, sql
+from psycopg2 import extensions, sql
 
-from lambdas.adapters.secrets import Credentials
-from lambdas.adapters.session_preparation import at_login, for_asking, preparation, to_print_alike
-from lambdas.adapters.session_settings import Purpose
+from lambdas.adapters.postgres_errors import copy_error, translated
+from lambdas.adapters.search_paths import SearchPaths
+from lambdas.adapters.session_preparation import for_asking, to_print_alike
+from lambdas.adapters.silence import SILENCE_SECONDS, SilenceWatch
 from lambdas.errors import (
     DatabaseUnreachable,
     NotExchanged,
     QueryFailed,
-    RowRefused,
-    TimeMachineError,
 )
-from lambdas.remedies import AT_LOGIN, NO_ENTRY, WAS_LOST, WAS_SILENT, remedy_of
+from lambdas.remedies import WAS_SILENT
 
 MAINTENANCE_DATABASE = "postgres"
-CONNECT_SECONDS = 10
-LOCK_SECONDS = 5
 TIME_OUT_STEP_SECONDS = 1
-SILENCE_SECONDS = 15
-"""How long after its own time-out a statement may go unanswered. A backend that loops in damaged
-data heeds neither ``statement_timeout`` nor a cancel; then the connection is cut from our side."""
 
 FEED_BYTES = 1 << 20
 
-_TRANSACTION_TIMEOUT = "25P04"
-"""Since PostgreSQL 17; psycopg2 has no name for it."""
 
-_LOST_CONNECTION = {
-    errorcodes.ADMIN_SHUTDOWN,
-    errorcodes.CRASH_SHUTDOWN,
-    errorcodes.CANNOT_CONNECT_NOW,
-    errorcodes.DATABASE_DROPPED,
-}
-
-_ENDED_FOR_WAITING = {
-    errorcodes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT: "idle_in_transaction_session_timeout",
-    errorcodes.IDLE_SESSION_TIMEOUT: "idle_session_timeout",
-    _TRANSACTION_TIMEOUT: "transaction_timeout",
-}
-
-_NAMES_NOTHING = {
-    errorcodes.UNDEFINED_FUNCTION,
-    errorcodes.UNDEFINED_TABLE,
-    errorcodes.UNDEFINED_OBJECT,
-    errorcodes.INVALID_SCHEMA_NAME,
-}
-_ALL_SCHEMAS = """
-SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ',
-           nullif(pg_catalog.current_setting('search_path'), ''),
-           (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(nspname), ', ' ORDER BY nspname)
-              FROM pg_catalog.pg_namespace
-             WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')), false)
-"""
-_OTHER_PATHS = ("RESET search_path", _ALL_SCHEMAS)
-_NOTHING = sql.SQL("")
-_NO_PATH = "SET search_path = ''"
+NOTHING = sql.SQL("")
 
 
 # Of several statements sent at once the settings end with their transaction (LOCAL).
@@ -80,17 +38,6 @@ _BY_SCAN = (
     "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off;"
     " SET LOCAL enable_seqscan = on"
 )
-
-
-@dataclass(frozen=True)
-class Server:
-    """Where a server is and how to log in."""
-
-    host: str
-    port: int
-    credentials: Credentials
-    tls_mode: str
-    tls_ca_file: str
 
 
 class Feed(Protocol):
@@ -120,21 +67,21 @@ class Session:
         database: str,
         statement_seconds: float,
         remaining: Callable[[], float] | None = None,
-        prepare: sql.Composable = _NOTHING,
+        prepare: sql.Composable = NOTHING,
         *,
         has_no_path: bool = False,
     ) -> None:
         self._connection = connection
         self._remaining = remaining
         self._prepare = prepare
-        self._starts_without_path = self._has_no_path = has_no_path
+        self._paths = SearchPaths(self._rows, has_none=has_no_path)
         self._granted_seconds = statement_seconds
         self.database = database
         self.statement_seconds = statement_seconds
 
     def prepare(self) -> None:
         """Settle what the session's queries rely on."""
-        self._has_no_path = self._starts_without_path
+        self._paths.reset()
         self.run(self._prepare, action="preparing the session")
 
     def renew(self) -> None:
@@ -154,7 +101,7 @@ class Session:
         """Run one query and return its rows.
 
         Args:
-            doing: what for, with the relation's name; the start of an error's message.
+            action: what for, with the relation's name; the start of an error's message.
 
         Raises:
             QueryFailed: PostgreSQL refused it.
@@ -165,7 +112,7 @@ class Session:
         except QueryFailed as error:
             if not self.lacks_a_path(error) or self._is_in_transaction():
                 raise
-            with self._other_paths() as paths:
+            with self._paths.others() as paths:
                 for _ in paths:
                     try:
                         return self._rows(query, parameters, action)
@@ -187,54 +134,12 @@ class Session:
 
         For what follows in a transaction, where :meth:`rows` can't try another path.
         """
-        try:
-            self._rows(query, (), action)
-        except QueryFailed as error:
-            if not self.lacks_a_path(error):
-                raise
-            with self._other_paths() as paths:
-                if not any(self._is_understood(query, action) for _ in paths):
-                    raise
-                yield
-        else:
+        with self._paths.understanding(query, action):
             yield
 
-    def _is_understood(self, query: sql.Composable, action: str) -> bool:
-        try:
-            self._rows(query, (), action)
-        except QueryFailed as error:
-            if not self.lacks_a_path(error):
-                raise
-            return False
-        return True
-
     def lacks_a_path(self, error: QueryFailed) -> bool:
-        """Whether a name was not found that may be one without a schema, in a user's function.
-
-        The planner puts the body of a function in SQL in its call's place, and so looks into it
-        for each index over one, whatever is asked of the table.
-        """
-        return self._has_no_path and error.sqlstate in _NAMES_NOTHING
-
-    @contextmanager
-    def _other_paths(self) -> Iterator[Iterator[None]]:
-        """Sets one path after the other; in the end the session has none again.
-
-        First the database's or the role's own, then with every schema after it: the path of the
-        function's own users is theirs, and need not be the path of ours.
-        """
-        try:
-            yield self._set_paths()
-        finally:
-            with suppress(DatabaseUnreachable, QueryFailed):
-                self._rows(_NO_PATH, (), "setting the search path")
-
-    def _set_paths(self) -> Iterator[None]:
-        for path in _OTHER_PATHS:
-            # In a damaged catalog not even this may be found.
-            with suppress(QueryFailed):
-                self._rows(path, (), "setting the search path")
-                yield
+        """Whether a name was not found that may be one without a schema, in a user's function."""
+        return self._paths.lacked(error)
 
     def printed(
         self, query: str | sql.Composable, *, action: str
@@ -253,7 +158,7 @@ class Session:
 
     def ask_as_the_user(self) -> None:
         """Give the database's own path and plans back, for a query of the user's."""
-        self._has_no_path = False
+        self._paths.are_the_databases()
         self.run(for_asking(self._connection.server_version), action="preparing the session")
 
     def print_alike(self) -> None:
@@ -334,7 +239,7 @@ class Session:
             except psycopg2.Error as error:
                 if feed.error is not None:
                     raise feed.error from None
-                raise _copy_error(error, relation, action, self._connection) from None
+                raise copy_error(error, relation, action, self._connection) from None
             return int(cursor.rowcount)
 
     def limit_statements(self, seconds: float) -> None:
@@ -365,7 +270,7 @@ class Session:
 
     @contextmanager
     def _answered(self, action: str) -> Iterator[None]:
-        watch = _Watch(self._connection, self.statement_seconds + SILENCE_SECONDS)
+        watch = SilenceWatch(self._connection, self.statement_seconds + SILENCE_SECONDS)
         try:
             with watch:
                 yield
@@ -375,35 +280,13 @@ class Session:
                     f"{action}: no answer, not even to the time-out, so it was cut; {WAS_SILENT}"
                 )
                 raise DatabaseUnreachable(message, lost=True) from None
-            raise _in_our_words(error, action, self._connection) from None
+            raise translated(error, action, self._connection) from None
         except UnicodeError as error:
             remedy = (
                 "a text of it is not in the encoding that its database has; see the database's"
                 " encoding, and mend the text on the source"
             )
             raise NotExchanged(type(error).__name__, action, remedy) from None
-
-
-class _Watch:
-    """Cuts a connection when its server is silent for too long; a deadline of the client's own."""
-
-    def __init__(self, connection: Any, seconds: float) -> None:
-        self.has_cut = False
-        self._connection = connection
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def _cut(self) -> None:
-        """Shut the socket down, which wakes the driver; closing it is the driver's."""
-        self.has_cut = True
-        with socket.socket(fileno=os.dup(self._connection.fileno())) as same:
-            same.shutdown(socket.SHUT_RDWR)
 
 
 def _as_it_is(value: str | bytes | None, _: Any) -> str | bytes | None:
@@ -415,126 +298,3 @@ _AS_PRINTED = extensions.new_type(
     "AS_PRINTED",
     _as_it_is,
 )
-
-
-@contextmanager
-def connect(
-    server: Server,
-    database: str,
-    *,
-    statement_seconds: float,
-    read_only: bool = True,
-    purpose: Purpose = Purpose.READING,
-    prepare: sql.Composable = _NOTHING,
-    remaining: Callable[[], float] | None = None,
-) -> Iterator[Session]:
-    """A session with all time-outs set, read-only unless asked otherwise.
-
-    Args:
-        purpose: what it is prepared for, see :mod:`lambdas.adapters.session_settings`.
-        prepare: what is set besides.
-        remaining: the seconds that are left for work; asked before each statement, which gets no
-            more than that.
-
-    Raises:
-        DatabaseUnreachable: no connection. The driver's message is dropped: it holds the address,
-            the user and sometimes more.
-    """
-    began = time.monotonic()
-    try:
-        connection = psycopg2.connect(
-            host=server.host,
-            port=server.port,
-            user=server.credentials.username,
-            password=server.credentials.password,
-            dbname=database,
-            sslmode=server.tls_mode,
-            sslrootcert=server.tls_ca_file or None,
-            connect_timeout=CONNECT_SECONDS,
-            application_name="rds-time-machine",
-            keepalives_idle=30,
-            keepalives_interval=10,
-            keepalives_count=3,
-            client_encoding="UTF8",
-            options=at_login(statement_seconds, LOCK_SECONDS),
-        )
-    except psycopg2.Error as error:
-        raise _no_connection(error, database, time.monotonic() - began) from None
-    try:
-        connection.autocommit = True
-        first = preparation(purpose, connection.server_version, read_only=read_only)
-        session = Session(
-            connection,
-            database,
-            statement_seconds,
-            remaining,
-            sql.SQL("{}{}").format(first, prepare),
-            has_no_path=purpose is Purpose.READING,
-        )
-        try:
-            session.prepare()
-        except DatabaseUnreachable as error:
-            # Not over what it is opened for.
-            raise DatabaseUnreachable(str(error)) from None
-        yield session
-    finally:
-        connection.close()
-
-
-_IN_A_FUNCTION = "CONTEXT:"
-"""How libpq begins the context of a server's error (``PQsetErrorContextVisibility``). The error of
-a login has one where a function raised it; no SQLSTATE of a login comes through the driver."""
-
-
-def _no_connection(error: psycopg2.Error, database: str, seconds: float) -> DatabaseUnreachable:
-    message = f"no connection to the database {database}"
-    if seconds >= CONNECT_SECONDS - 1:
-        return DatabaseUnreachable(
-            f"{message} within {CONNECT_SECONDS} seconds; {NO_ENTRY}", at_login=True
-        )
-    if _IN_A_FUNCTION in str(error):
-        return DatabaseUnreachable(f"{message}: {AT_LOGIN}", at_login=True)
-    return DatabaseUnreachable(f"{message}; {NO_ENTRY}")
-
-
-def _in_our_words(error: psycopg2.Error, action: str, connection: Any) -> TimeMachineError:
-    """An error without an SQLSTATE is the driver's own, or the end of the connection."""
-    code = error.pgcode
-    if code in _ENDED_FOR_WAITING:
-        message = f"the server ended the session for its {_ENDED_FOR_WAITING[code]}"
-        return DatabaseUnreachable(f"{action}: {message}; see who sets it, and try again")
-    if code is None and not connection.closed:
-        remedy = "give a statement that is a query, is not empty, and is no COPY"
-        return NotExchanged(type(error).__name__, action, remedy)
-    if code is None or code.startswith("08") or code in _LOST_CONNECTION:
-        return DatabaseUnreachable(f"{action}: the connection was lost; {WAS_LOST}", lost=True)
-    return QueryFailed(code, _condition(code), action, remedy_of(code, connection.info.user))
-
-
-_PLACE = r"^COPY {}, line (\d+)(?:, column (.*?))?(?:: \"|: null input|$)"
-"""In the context of a COPY's error, maybe after those of triggers: ``COPY orders, line 3, column
-qty: "…"``. What stands after the colon is the value, and is dropped."""
-
-
-_OF_A_ROW = ("22", "23", "P0")
-"""Classes of what is wrong with a row: data, constraint, a trigger's own. A cancelled statement or
-a full disk carries a line too, and says nothing of the row in it."""
-
-
-def _copy_error(
-    error: psycopg2.Error, relation: str, action: str, connection: Any
-) -> TimeMachineError:
-    code = error.pgcode
-    pattern = _PLACE.replace("{}", re.escape(relation))
-    place = re.search(pattern, error.diag.context or "", re.MULTILINE | re.DOTALL)
-    if code is None or place is None or not code.startswith(_OF_A_ROW):
-        return _in_our_words(error, action, connection)
-    column = place[2] or error.diag.column_name or ""
-    return RowRefused(code, _condition(code), action, int(place[1]), column)
-
-
-def _condition(sqlstate: str) -> str:
-    try:
-        return str(errorcodes.lookup(sqlstate)).lower()
-    except KeyError:
-        return "no published name"

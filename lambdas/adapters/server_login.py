@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.adapters.postgres import Server
+from lambdas.adapters.connecting import Server
 from lambdas.adapters.secrets import read_credentials
 from lambdas.settings import Settings
 

@@ -8,17 +8,9 @@ from lambdas.adapters.evidence_bucket import Evidence
 from lambdas.common import document_names
 from lambdas.common.versions import known_fields, lacking_fields
 from lambdas.errors import LoadOver
-from lambdas.load.load import (
-    LoadPlan,
-    Part,
-    Rejects,
-    Target,
-    Way,
-    first_of,
-    outcome_of,
-    types_widened,
-)
+from lambdas.load.load import LoadPlan, Part, Rejects, Target, Way, first_of
 from lambdas.load.load_request import LoadRequest, parse
+from lambdas.load.outcome import outcome_of, types_widened
 from lambdas.load.reading.infer import TEXT, WRITTEN
 from lambdas.load.reading.rows import Stretch
 

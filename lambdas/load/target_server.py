@@ -9,7 +9,8 @@ from typing import Any
 
 from psycopg2 import sql
 
-from lambdas.adapters.postgres import Server, Session, connect
+from lambdas.adapters.connecting import Server, connect
+from lambdas.adapters.postgres import Session
 from lambdas.adapters.rds import Rds
 from lambdas.adapters.server_login import server_at, server_of
 from lambdas.adapters.session_settings import Purpose

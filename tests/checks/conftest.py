@@ -8,7 +8,7 @@ import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source, started
-from lambdas.adapters import postgres
+from lambdas.adapters import connecting
 from local import folders
 from local.postgres import Binaries, find_binaries
 
@@ -23,7 +23,7 @@ _DROP = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
 def short_lock_waits() -> Iterator[None]:
     """A prepared transaction on a copy lets each statement on its tables wait as long as it may."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(postgres, "LOCK_SECONDS", 0.5)
+        patch.setattr(connecting, "LOCK_SECONDS", 0.5)
         yield
 
 

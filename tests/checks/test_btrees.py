@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from campaign.arena import Source, Taken, sessions
-from lambdas.adapters import postgres
+from lambdas.adapters import connecting
 from lambdas.drill.checks.files.storage import list_indexes
 from lambdas.drill.checks.indexes import btrees, row_counts
 from lambdas.drill.checks.shape import CheckContext
@@ -86,7 +86,7 @@ def test_sound_trees_are_proven_with_amcheck_and_consistent_without(
     copied: Prepared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names may be hostile; of unlogged, invalid and partitioned indexes nothing is claimed."""
-    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(connecting, "LOCK_SECONDS", 0.2)
     with copied[0].restored() as copy:
         found = examined(copied[0], copy, "btrees", DATABASE)
         assert {name for name, result in found.items() if result.status is Status.OK} == SOUND

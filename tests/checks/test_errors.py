@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from campaign.arena import Source, Taken, taken
-from lambdas.adapters import postgres
+from lambdas.adapters import connecting
 from lambdas.drill.units import Claim, Status
 from lambdas.drill.verdict.verdict import Verdict
 from tests.checks.sandwich import assert_failed, results_of, sandwich
@@ -188,7 +188,7 @@ def test_a_lock_that_outlives_the_restore_leaves_its_table_unmeasured(
     source: Source, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A prepared transaction keeps its locks, on the copy too, where nobody will end it."""
-    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.3)
+    monkeypatch.setattr(connecting, "LOCK_SECONDS", 0.3)
     source.run(
         database,
         "CREATE TABLE locked (id int DEFAULT 1 CHECK (id > 0))",

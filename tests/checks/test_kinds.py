@@ -7,7 +7,7 @@ import pytest
 from psycopg2 import sql
 
 from campaign.arena import Source, Taken, sessions, taken
-from lambdas.drill.checks.catalog import catalog
+from lambdas.drill.checks.catalog import catalog, gathered_kinds
 from lambdas.drill.checks.catalog import kinds as catalog_kinds
 from lambdas.drill.checks.catalog.cluster_kinds import CLUSTER_KINDS
 from lambdas.drill.checks.catalog.kind import LEFT_OUT
@@ -184,7 +184,7 @@ def test_every_catalog_of_this_postgresql_is_compared_or_left_out_for_a_reason(
     compared = {kind.catalog for kind in kinds_} | {
         rows.catalog for kind in kinds_ for rows in kind.rows
     }
-    compared |= {group.catalog for group in catalog_kinds.DATABASE_GROUPS} | {"pg_depend"}
+    compared |= {group.catalog for group in gathered_kinds.DATABASE_GROUPS} | {"pg_depend"}
     with source.server.admin() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class"

@@ -23,7 +23,7 @@ SCHEMA = "hash"
 MANY = 50
 """Fewer aliases, and they were not looked for where they are."""
 
-_SQL_IN = ("checks", "verification", "adapters")
+_SQL_IN = ("drill", "adapters")
 _STRINGS = re.compile(r'"""(?:.|\n)*?"""|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'')
 _ALIASES = re.compile(
     r'(?:\bAS\s+|\)\s+|\b(?:FROM|JOIN)\s+(?:ONLY\s+)?[\w.{}"]+\s+(?:AS\s+)?)("[^"]+"|[a-z_][a-z_0-9]*)'

@@ -9,7 +9,7 @@ from psycopg2 import errorcodes
 
 from campaign.arena import Source, taken
 from lambdas import remedies
-from lambdas.adapters import postgres
+from lambdas.adapters import connecting
 from lambdas.drill.units import Claim
 from lambdas.drill.verdict.verdict import Result
 from lambdas.errors import QueryFailed
@@ -123,7 +123,7 @@ def test_row_security_names_whose_role_to_grant(
 def test_a_lock_that_lasts_is_told_with_its_holder(
     source: Source, shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.3)
+    monkeypatch.setattr(connecting, "LOCK_SECONDS", 0.3)
     with contextlib.closing(
         psycopg2.connect(
             host=HOST,
@@ -147,7 +147,7 @@ def test_a_lock_that_lasts_is_told_with_its_holder(
 def test_a_prepared_transaction_that_holds_a_lock_is_told_by_its_name(
     source: Source, shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.3)
+    monkeypatch.setattr(connecting, "LOCK_SECONDS", 0.3)
     source.run(shop, "BEGIN", "LOCK TABLE todo", "PREPARE TRANSACTION 'left behind'")
     try:
         message = " ".join(_todo(source, shop).notes)

@@ -10,7 +10,7 @@ from campaign import leaves
 from campaign.arena import Source, Statement, Taken
 from campaign.leaves import Entry
 from campaign.pages import PageFile
-from lambdas.drill.checks.indexes import planner, row_counts
+from lambdas.drill.checks.indexes import planner, row_counts, scans_by_condition
 from lambdas.drill.units import Claim, Status
 from local.postgres import PostgresServer
 from tests.checks.physical import (
@@ -200,7 +200,7 @@ def test_sound_trees_of_every_order_are_proven(
     assert all(r.claim is Claim.CONSISTENT for r in weak.values())
     (message,) = weak["public.twins"].notes
     assert message in {
-        planner.elsewhere(f"public.twin_{name}", row_counts.UNASKED) for name in "ab"
+        planner.elsewhere(f"public.twin_{name}", scans_by_condition.UNASKED) for name in "ab"
     }
     (message,) = weak["public.slow_one"].notes
     assert "can't be counted" in message

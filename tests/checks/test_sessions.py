@@ -9,7 +9,8 @@ from psycopg2 import sql
 
 from campaign.arena import Source, sessions
 from lambdas.adapters import postgres
-from lambdas.adapters.postgres import Server, Session, connect
+from lambdas.adapters.connecting import Server, connect
+from lambdas.adapters.postgres import Session
 from lambdas.adapters.session_settings import AT_LOGIN, Purpose, known_names, pinned
 from lambdas.drill.units import Claim, Status
 from lambdas.drill.verdict.verdict import Judgement, Verdict

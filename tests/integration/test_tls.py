@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from lambdas.adapters.postgres import Server, connect
+from lambdas.adapters.connecting import Server, connect
 from lambdas.adapters.secrets import Credentials
 from lambdas.errors import DatabaseUnreachable
 from lambdas.settings import RDS_CA_FILE

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from lambdas.adapters import postgres
+from lambdas.adapters import connecting
 from lambdas.errors import DatabaseUnreachable
 from lambdas.load.load import staging_name, staging_prefix
 from local.calls import Fault
@@ -306,7 +306,7 @@ def test_statistics_that_can_not_be_renewed_do_not_undo_a_load(
     loads: Loads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here they can't, because another session holds the table for longer than a lock is waited."""
-    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(connecting, "LOCK_SECONDS", 0.05)
     loads.make("CREATE TABLE t (id int)")
     loads.put(BODY)
     locked: list[Any] = []

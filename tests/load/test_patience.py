@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.adapters import postgres
+from lambdas.adapters import connecting
 from lambdas.adapters.evidence_bucket import Evidence
 from lambdas.common import document_names
 from lambdas.load.documents import LoadFolder
@@ -31,7 +31,7 @@ MOMENTS = pytest.mark.parametrize(
 @pytest.fixture
 def table(loads: Loads, monkeypatch: pytest.MonkeyPatch, path: str) -> Loads:
     """A table with one row, and an object to load."""
-    monkeypatch.setattr(postgres, "LOCK_SECONDS", LOCK_SECONDS)
+    monkeypatch.setattr(connecting, "LOCK_SECONDS", LOCK_SECONDS)
     if path:
         monkeypatch.setenv(PART_MIB, path)
     loads.make("CREATE TABLE t (id int); INSERT INTO t VALUES (-1)")

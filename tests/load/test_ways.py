@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from lambdas.adapters import postgres
+from lambdas.adapters import connecting
 from lambdas.adapters.postgres import Session
 from lambdas.load.load import STREAM_BYTES, Part, Target, Way, hidden_name, part_bytes_of
 from lambdas.load.writing import new_table, partial_load
@@ -277,7 +277,7 @@ def test_a_key_that_another_part_brings_is_told_by_its_line(
     tiny: Loads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is waited for beyond the time-out for locks, which would tell neither key nor line."""
-    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr(connecting, "LOCK_SECONDS", 0.1)
     tiny.make(KEYED)
     other = psycopg2.connect(
         host="127.0.0.1",

@@ -29,8 +29,6 @@ def handler(event: Event, _context: Any) -> Any:
     measurements = [measurement_from(each) for run in runs for each in run["measurements"]]
     earlier = partial(last_passed, settings.evidence_bucket, drill.evidence)
     judgement = judged(drill, in_words(event["failure"]), units, measurements, earlier)
-    judgement = replace(
-        judgement, cost=cost.of_batches(units, measurements, runs) if runs else {}
-    )
+    judgement = replace(judgement, cost=cost.of_batches(units, measurements, runs) if runs else {})
     evidence.write(document_names.JUDGEMENT, asdict(judgement))
     return {"verdict": judgement.verdict, "reasons": list(judgement.reasons)}

@@ -10,7 +10,8 @@ from lambdas.common import document_names
 from lambdas.common.budget import seconds_left
 from lambdas.errors import QueryFailed
 from lambdas.load.documents import LoadFolder
-from lambdas.load.load import LoadPlan, check, load_from, staging_prefix
+from lambdas.load.load import LoadPlan, load_from, staging_prefix
+from lambdas.load.outcome import check
 from lambdas.load.target_server import target_sessions
 from lambdas.load.writing.locations import place_of
 from lambdas.load.writing.moving import analyze, filled, move

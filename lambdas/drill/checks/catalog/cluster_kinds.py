@@ -2,7 +2,7 @@
 
 from lambdas.drill.checks.catalog.comparison import MEMBERSHIP, NUMBERED
 from lambdas.drill.checks.catalog.kind import Kind
-from lambdas.drill.checks.catalog.kinds import ABOUT
+from lambdas.drill.checks.catalog.kind_rows import ABOUT
 from lambdas.drill.checks.catalog.of_rds import (
     GRANTS_ON_PARAMETERS,
     SUPERUSER,

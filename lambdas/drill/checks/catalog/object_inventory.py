@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from lambdas.adapters.postgres import Session
 from lambdas.drill.checks.catalog.cluster_kinds import CLUSTER_KINDS
 from lambdas.drill.checks.catalog.comparison import GATHERED, UNREAD, nameless
+from lambdas.drill.checks.catalog.gathered_kinds import DATABASE_GROUPS
 from lambdas.drill.checks.catalog.kind import LEFT_OUT, Gathered, Kind, Rows, dependencies
-from lambdas.drill.checks.catalog.kinds import DATABASE_GROUPS, DATABASE_KINDS, FIRST_NUMBER
+from lambdas.drill.checks.catalog.kind_rows import FIRST_NUMBER
+from lambdas.drill.checks.catalog.kinds import DATABASE_KINDS
 from lambdas.drill.checks.tool_names import TOOLS_SCHEMA
 
 UNKNOWN_KIND = "object of no known kind"

@@ -13,8 +13,15 @@ from psycopg2 import errorcodes, sql
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.common.versions import read_as
+from lambdas.drill.checks.files.fork_reads import (
+    MAPS,
+    NO_SUCH_FORK,
+    SIGNATURE,
+    Stretch,
+    read_all,
+    read_one_by_one,
+)
 from lambdas.drill.checks.files.storage import (
-    CATALOGS,
     ESTIMATE,
     GROUP_BYTES,
     NOT_TEMPORARY,
@@ -27,14 +34,13 @@ from lambdas.drill.checks.files.storage import (
 )
 from lambdas.drill.checks.outcome import Outcome
 from lambdas.drill.checks.shape import Check, CheckContext, Survey, is_damage
-from lambdas.drill.checks.tool_functions import callable_of, called
+from lambdas.drill.checks.tool_functions import callable_of
 from lambdas.drill.checks.tool_names import PREWARM
 from lambdas.drill.units import Claim, Measurement, Unit, block_ranges
 from lambdas.errors import QueryFailed
 
 NAME = "forks"
 
-ADVICE = "look at the same block on the source; if that one reads well, take another snapshot"
 WITHOUT_TOOL = (
     "pg_prewarm can't be used here: tables are read when they are counted, B-trees when they are"
     " checked, and nothing else is"
@@ -42,11 +48,8 @@ WITHOUT_TOOL = (
 NO_CHECKSUMS = "the copy has no data checksums, so that only its page headers tell of damage"
 SEQUENCES = "the sequences"
 
-_NO_SUCH_FORK = errorcodes.INVALID_PARAMETER_VALUE
-_OF_ONE_FORK = frozenset({_NO_SUCH_FORK, errorcodes.INSUFFICIENT_PRIVILEGE})
+_OF_ONE_FORK = frozenset({NO_SUCH_FORK, errorcodes.INSUFFICIENT_PRIVILEGE})
 
-_SIGNATURE = ("regclass", "text", "text", "bigint", "bigint")
-_MAPS = {"fsm": "free-space map", "vm": "visibility map"}
 
 _FILES = """
 SELECT c.oid::bigint, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
@@ -90,21 +93,10 @@ class StoredFile:
     cost_bytes: int
 
 
-@dataclass(frozen=True)
-class _Read:
-    """A fork of a relation from a block to another, the last one included; None is its end."""
-
-    oid: int
-    title: str
-    fork: str
-    first: int | None = None
-    last: int | None = None
-
-
 def look(session: Session) -> dict[str, Any]:
     """``{"functions", "files"}`` of a database."""
     return {
-        "functions": callable_of(session, PREWARM, [("pg_prewarm", _SIGNATURE)]),
+        "functions": callable_of(session, PREWARM, [("pg_prewarm", SIGNATURE)]),
         "files": [asdict(file) for file in _list_files(session)],
     }
 
@@ -134,7 +126,7 @@ def plan(survey: Survey) -> Iterator[Unit]:
         unread = len(every) - len(files)
         why = f"{unread:,} relations may not be read" if unread else ""
         why = why if functions else WITHOUT_TOOL
-        maps = [_Read(file.oid, file.title, fork) for file in files for fork in _maps_of(file)]
+        maps = [Stretch(file.oid, file.title, fork) for file in files for fork in _maps_of(file)]
         yield Unit(
             id=f"{NAME}/{database.name}/failures",
             check=NAME,
@@ -153,14 +145,14 @@ def run(unit: Unit, context: CheckContext) -> Measurement:
         if "maps" in unit.detail:
             _count_failures(session, unit, outcome)
             return outcome.measurement(unit)
-        reads = [read_as(_Read, read) for read in unit.detail["reads"]]
+        reads = [read_as(Stretch, read) for read in unit.detail["reads"]]
         try:
-            outcome.measured["blocks"] = _read(session, unit, reads)
+            outcome.measured["blocks"] = read_all(session, unit, reads)
         except QueryFailed as error:
             if not (is_damage(error) or error.sqlstate in _OF_ONE_FORK):
                 raise
             outcome.measured.clear()
-            unread = _one_by_one(session, unit, reads, outcome)
+            unread = read_one_by_one(session, unit, reads, outcome)
             if unread == len(reads):
                 outcome.not_asked("none of these files could be read", Claim.NOT_COMPARED)
     return outcome.measurement(unit)
@@ -183,97 +175,24 @@ def _list_files(session: Session) -> list[StoredFile]:
 
 
 def _maps_of(file: StoredFile) -> list[str]:
-    return [fork for fork in file.forks if fork in _MAPS]
+    return [fork for fork in file.forks if fork in MAPS]
 
 
-def _cut(group: Sequence[StoredFile], block_bytes: int) -> Iterator[tuple[list[_Read], int]]:
+def _cut(group: Sequence[StoredFile], block_bytes: int) -> Iterator[tuple[list[Stretch], int]]:
     """The group's reads with their bytes; a large file is alone in its group, cut into ranges.
 
     Its maps, some 300 KB for each GiB of it, go for nothing.
     """
     if len(group) > 1 or group[0].cost_bytes <= GROUP_BYTES:
-        reads = [_Read(file.oid, file.title, fork) for file in group for fork in file.forks]
+        reads = [Stretch(file.oid, file.title, fork) for file in group for fork in file.forks]
         yield reads, cost_of(group)
         return
     (file,) = group
     for first, end in block_ranges(file.cost_bytes, block_bytes):
         last = None if end is None else end - 1
         end_bytes = file.cost_bytes if end is None else end * block_bytes
-        yield [_Read(file.oid, file.title, "main", first, last)], end_bytes - first * block_bytes
-    yield [_Read(file.oid, file.title, fork) for fork in file.forks if fork != "main"], 0
-
-
-def _read(session: Session, unit: Unit, reads: Sequence[_Read]) -> int:
-    """Read them in one statement; return the number of blocks."""
-    function = called(unit.detail["functions"], "pg_prewarm", _SIGNATURE)
-    query = sql.SQL(
-        "SELECT coalesce(sum({}(r.oid::regclass, 'buffer', r.fork, r.first, r.last)), 0)::bigint"
-        " FROM unnest({}::oid[], {}::text[], {}::bigint[], {}::bigint[])"
-        " AS r(oid, fork, first, last)"
-    ).format(
-        function,
-        *(
-            sql.Literal([getattr(read, name) for read in reads])
-            for name in ("oid", "fork", "first", "last")
-        ),
-    )
-    (blocks,) = session.row(query, action=f"reading every block of {_what(unit, reads)}")
-    return int(blocks)
-
-
-def _what(unit: Unit, reads: Sequence[_Read]) -> str:
-    if len(reads) > 1:
-        return unit.subject or CATALOGS
-    return f"{reads[0].title} ({_MAPS.get(reads[0].fork, reads[0].fork)})"
-
-
-def _one_by_one(session: Session, unit: Unit, reads: Sequence[_Read], outcome: Outcome) -> int:
-    """How many were not read, which is told; nor is anything wrong with these."""
-    unread = 0
-    for read in reads:
-        try:
-            _read(session, unit, [read])
-        except QueryFailed as error:
-            if error.sqlstate == errorcodes.INSUFFICIENT_PRIVILEGE:
-                outcome.not_asked(f"{read.title} may not be read")
-                unread += 1
-            elif read.fork in _MAPS:
-                outcome.not_asked(_harmless(read, error))
-                unread += 1
-            elif error.sqlstate == _NO_SUCH_FORK:
-                outcome.wrong(f"{read.title}: its file is missing; {ADVICE}")
-            elif is_damage(error):
-                where = _first_unread(session, unit, read)
-                outcome.wrong(f"{error}, from {where} on; {ADVICE}")
-            else:
-                raise
-    return unread
-
-
-def _harmless(read: _Read, error: QueryFailed) -> str:
-    kind = _MAPS[read.fork]
-    return f"{read.title}: its {kind} can't be read ({error.sqlstate}), which changes no answer"
-
-
-def _first_unread(session: Session, unit: Unit, read: _Read) -> str:
-    """Halve the range until one block is left."""
-    (number,) = session.row(
-        "SELECT pg_catalog.pg_relation_size(%s::oid, %s) / current_setting('block_size')::int",
-        [read.oid, read.fork],
-        action=f"measuring {read.title}",
-    )
-    low, high = read.first or 0, number - 1 if read.last is None else read.last
-    while low < high:
-        middle = (low + high) // 2
-        try:
-            _read(session, unit, [_Read(read.oid, read.title, read.fork, low, middle)])
-        except QueryFailed as error:
-            if not is_damage(error):
-                return f"one of the blocks {low:,} to {high:,}"
-            high = middle
-        else:
-            low = middle + 1
-    return f"block {low:,}"
+        yield [Stretch(file.oid, file.title, "main", first, last)], end_bytes - first * block_bytes
+    yield [Stretch(file.oid, file.title, fork) for fork in file.forks if fork != "main"], 0
 
 
 def _failures(session: Session) -> tuple[int, bool]:
@@ -292,9 +211,9 @@ def _count_failures(session: Session, unit: Unit, outcome: Outcome) -> None:
         outcome.measured["checksum failures"] = 0
         return
     counted = f"{failures:,} checksum failures were counted where 0 were expected"
-    maps = [read_as(_Read, read) for read in unit.detail["maps"]]
+    maps = [read_as(Stretch, read) for read in unit.detail["maps"]]
     of_maps = Outcome()
-    if unit.detail["functions"] and _one_by_one(session, unit, maps, of_maps):
+    if unit.detail["functions"] and read_one_by_one(session, unit, maps, of_maps):
         outcome.not_asked(f"{counted}: those of maps")
         for note in of_maps.measurement(unit).notes:
             outcome.not_asked(note)

@@ -18,7 +18,8 @@ from lambdas.adapters.postgres import Session
 from lambdas.drill.checks.hidden_rows import seeing_all_rows
 from lambdas.drill.checks.indexes import planner
 from lambdas.drill.checks.indexes.definition import Key, Operator, Target
-from lambdas.drill.checks.indexes.queries import lexeme_query, with_comparable_rows
+from lambdas.drill.checks.indexes.queries import with_comparable_rows
+from lambdas.drill.checks.indexes.query_parts import lexeme_query
 from lambdas.drill.checks.outcome import Outcome
 from lambdas.errors import QueryFailed
 

@@ -11,10 +11,10 @@ Either goes from the heap to the index. What an index has too much, a count of i
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
-from psycopg2 import errorcodes, sql
+from psycopg2 import errorcodes
 
 from lambdas.adapters.postgres import Session
 from lambdas.common.versions import read_as
@@ -28,13 +28,12 @@ from lambdas.drill.checks.files.storage import (
     subject_of,
 )
 from lambdas.drill.checks.indexes import lookups, row_counts
+from lambdas.drill.checks.indexes.amcheck import WAYS, call_of, may_go, would_wait_again
 from lambdas.drill.checks.outcome import Outcome
 from lambdas.drill.checks.shape import Check, CheckContext, Survey, is_damage
 from lambdas.drill.checks.tool_functions import (
     Functions,
     callable_of,
-    called,
-    may_call,
     should_be_there,
 )
 from lambdas.drill.checks.tool_names import AMCHECK
@@ -58,39 +57,9 @@ SPARED_SECONDS = 180
 """Of a function's time, for the look-ups through a large index that amcheck takes too long over."""
 
 
-@dataclass(frozen=True)
-class _Way:
-    """One call of amcheck, the strongest first; ``weaker`` says what it leaves out."""
-
-    function: str
-    flags: Sequence[bool]
-    weaker: str = ""
-
-    @property
-    def types(self) -> list[str]:
-        """Of the function's arguments."""
-        return ["regclass", *["boolean"] * len(self.flags)]
-
-
-_WAYS = (
-    _Way("bt_index_parent_check", (True, True, True)),
-    _Way("bt_index_parent_check", (True, True)),
-    # An index that is older than PostgreSQL 12 can't be descended for each row.
-    _Way("bt_index_parent_check", (True, False), "built before PostgreSQL 12: no new descents"),
-    # A prepared transaction keeps its lock: this takes a weaker one.
-    _Way("bt_index_check", (True,), "its table is locked: the parents' links were not looked at"),
-    # An expression may need settings of its owner's.
-    _Way(
-        "bt_index_parent_check",
-        (False, True),
-        "its expressions can't be computed here: the heap was not held against it",
-    ),
-)
-
-
 def look(session: Session) -> dict[str, Any]:
     """``{"functions", "catalogs", "indexes"}``: whether the catalogs are looked into, too."""
-    functions = callable_of(session, AMCHECK, [(way.function, way.types) for way in _WAYS])
+    functions = callable_of(session, AMCHECK, [(way.function, way.types) for way in WAYS])
     return {
         "functions": functions,
         # Damaged catalogs may be why amcheck could not be made: then they are worth the time.
@@ -188,11 +157,11 @@ def _all_sound(
     session: Session, subject: str, indexes: Sequence[StoredIndex], functions: Functions
 ) -> bool:
     """Whether the strongest call that there is has nothing to say of any of them."""
-    way = next((way for way in _WAYS if _may_go(functions, way)), None)
+    way = next((way for way in WAYS if may_go(functions, way)), None)
     if way is None or way.weaker:
         return False
     try:
-        _call(session, functions, way, [index.oid for index in indexes], subject)
+        call_of(session, functions, way, [index.oid for index in indexes], subject)
     except QueryFailed as error:
         if error.sqlstate == errorcodes.QUERY_CANCELED:
             raise
@@ -222,11 +191,11 @@ def _with_amcheck(
 ) -> bool:
     """Whether nothing is wrong with it."""
     refused: QueryFailed | None = None
-    for way in _WAYS:
-        if not _may_go(functions, way) or _would_wait_again(refused, way):
+    for way in WAYS:
+        if not may_go(functions, way) or would_wait_again(refused, way):
             continue
         try:
-            _call(session, functions, way, [index.oid], f"the index {index.title}")
+            call_of(session, functions, way, [index.oid], f"the index {index.title}")
         except QueryFailed as error:
             if is_damage(error) or error.sqlstate == errorcodes.QUERY_CANCELED:
                 raise
@@ -240,30 +209,11 @@ def _with_amcheck(
     return _with_lookups(session, index, functions, outcome)
 
 
-def _may_go(functions: Functions, way: _Way) -> bool:
-    return may_call(functions, way.function, way.types)
-
-
-def _call(
-    session: Session, functions: Functions, way: _Way, oids: Sequence[int], what: str
-) -> None:
-    flags = sql.SQL("").join(sql.SQL(", {}").format(sql.Literal(flag)) for flag in way.flags)
-    statement = sql.SQL("SELECT count({}(o::regclass{})) FROM unnest({}::oid[]) AS o").format(
-        called(functions, way.function, way.types), flags, sql.Literal(list(oids))
-    )
-    session.run(statement, action=f"checking {what}")
-
-
 def _with_lookups(
     session: Session, index: StoredIndex, _functions: Functions, outcome: Outcome
 ) -> bool:
     outcome.not_asked(WITHOUT_TOOL)
     return lookups.find_each_row(session, index, outcome, ADVICE).sound
-
-
-def _would_wait_again(refused: QueryFailed | None, way: _Way) -> bool:
-    locked = refused is not None and refused.sqlstate == errorcodes.LOCK_NOT_AVAILABLE
-    return locked and way.function == "bt_index_parent_check"
 
 
 def _without_catalogs(database: str) -> Unit:

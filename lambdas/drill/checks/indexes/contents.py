@@ -16,7 +16,7 @@ from lambdas.adapters.postgres import Session
 from lambdas.drill.checks.hidden_rows import seeing_all_rows
 from lambdas.drill.checks.indexes import planner
 from lambdas.drill.checks.indexes.definition import Target
-from lambdas.drill.checks.indexes.lookups import NOT_OF_WHAT_IS_READ, NOT_UNDERSTOOD
+from lambdas.drill.checks.indexes.lookup_messages import NOT_OF_WHAT_IS_READ, NOT_UNDERSTOOD
 from lambdas.drill.checks.outcome import Outcome
 from lambdas.drill.checks.shape import is_damage
 from lambdas.errors import QueryFailed

@@ -26,7 +26,8 @@ from psycopg2 import sql
 from lambdas.adapters.postgres import Session
 from lambdas.drill.checks.indexes import planner
 from lambdas.drill.checks.indexes.definition import WHOLE_PERCENT, Target
-from lambdas.drill.checks.indexes.queries import FEW, MANY, Query, may_hide_others
+from lambdas.drill.checks.indexes.queries import FEW, MANY, Query
+from lambdas.drill.checks.indexes.query_parts import among, may_hide_others
 
 _SCHEMA, _TABLE, _INDEX = "pg_temp", "tm rows", "tm index"
 _SOURCE = sql.Identifier(_SCHEMA, "tm source")
@@ -60,7 +61,7 @@ Ask = Callable[[Target], Query]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Compared:
     """The ``ctid`` of the rows that were not found.
 
     Attributes:
@@ -77,7 +78,7 @@ class Verdict:
     complete: bool = False
 
 
-def compare(session: Session, target: Target, query: Query, ask: Ask) -> Verdict:
+def compare(session: Session, target: Target, query: Query, ask: Ask) -> Compared:
     """Sort the rows that a query does not find: a few, and many only if none of these is lost.
 
     Raises:
@@ -90,7 +91,7 @@ def compare(session: Session, target: Target, query: Query, ask: Ask) -> Verdict
             return verdict
         return comparison.of(MANY)
     except _NotSearchedError:
-        return Verdict()
+        return Compared()
 
 
 class _NotSearchedError(Exception):
@@ -112,10 +113,10 @@ class _Comparison:
         self._ask = ask
         self._action = f"asking an index like {target.title} that is made of the same rows"
 
-    def of(self, most: int) -> Verdict:
+    def of(self, most: int) -> Compared:
         """So many of the rows that were not found, sorted."""
         if not self._is_planned(self._target, self._query.lost(most + 1)):
-            return Verdict()
+            return Compared()
         action = f"listing the rows that {self._target.title} does not find"
         listed = self._session.rows(self._query.lost(most + 1), action=action)
         complete = len(listed) <= most
@@ -124,16 +125,16 @@ class _Comparison:
         unfindable = self._unfindable(together)
         left = _without(places, unfindable)
         if not left:
-            return Verdict((), tuple(unfindable), complete=complete)
+            return Compared((), tuple(unfindable), complete=complete)
         hiders = list(dict.fromkeys([*unfindable[:FEW], *self._that_may_hide_others()]))
         if _without(together, unfindable) or self._hides_any(hiders, left, unfindable):
-            return Verdict((), tuple(unfindable), tuple(left), tuple(hiders), complete)
+            return Compared((), tuple(unfindable), tuple(left), tuple(hiders), complete)
         lost = left
         if self._target.index.table_bytes <= WHOLE_BYTES:
             for way in self._ways():
                 lost = _without(lost, self._unfound_in_all(way, lost) if lost else ())
         hidden = _without(left, lost)
-        return Verdict(tuple(lost), tuple(unfindable), tuple(hidden), tuple(hiders), complete)
+        return Compared(tuple(lost), tuple(unfindable), tuple(hidden), tuple(hiders), complete)
 
     def _is_planned(self, target: Target, query: sql.Composable) -> bool:
         name = target.index.name
@@ -185,7 +186,7 @@ class _Comparison:
                 batch = places[start : start + size]
                 self._run(
                     "INSERT INTO {made} SELECT * FROM {source} WHERE {which}",
-                    which=_among(_PLACE, batch),
+                    which=among(_PLACE, batch),
                 )
                 unfindable += self._unfound(plan=start == 0)
         return list(dict.fromkeys(unfindable))
@@ -208,7 +209,7 @@ class _Comparison:
         """Those of the wanted that are not found in an index of all of the table's rows."""
         with self._transaction():
             self._make(self._some(None), rows_first=rows_first)
-            return self._unfound(_among(_PLACE, wanted))
+            return self._unfound(among(_PLACE, wanted))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -235,7 +236,7 @@ class _Comparison:
 
     def _some(self, places: Sequence[str] | None) -> sql.Composable:
         """Rows of the table with their place; all of them if None."""
-        which = () if places is None else (_among(sql.SQL("ctid"), places),)
+        which = () if places is None else (among(sql.SQL("ctid"), places),)
         return sql.SQL("SELECT *, ctid AS {} FROM ONLY {}{}").format(
             _PLACE, self._target.table, self._target.where(*which)
         )
@@ -258,7 +259,7 @@ class _Comparison:
         ).format(
             source=_SOURCE,
             most=sql.Literal(max(each_hider, each)),
-            is_hider=_among(_PLACE, hiders),
+            is_hider=among(_PLACE, hiders),
             each_hider=sql.Literal(each_hider),
             each=sql.Literal(each),
             place=_PLACE,
@@ -276,7 +277,7 @@ class _Comparison:
         missing = [tid for (tid,) in self._session.rows(query, action=self._action)]
         places = self._session.rows(
             sql.SQL("SELECT DISTINCT {}::text FROM {} WHERE {}").format(
-                _PLACE, self._made.table, _among(sql.SQL("ctid"), missing)
+                _PLACE, self._made.table, among(sql.SQL("ctid"), missing)
             ),
             action=self._action,
         )
@@ -291,10 +292,6 @@ class _Comparison:
             "table": self._target.table,
         }
         self._session.run(sql.SQL(statement).format(**names, **parts), action=self._action)
-
-
-def _among(place: sql.Composable, places: Sequence[str]) -> sql.Composable:
-    return sql.SQL("{} = ANY ({}::text[]::tid[])").format(place, sql.Literal(list(places)))
 
 
 def _without(places: Sequence[str], others: Iterable[str]) -> list[str]:

@@ -19,13 +19,28 @@ from lambdas.drill.checks.files.storage import StoredIndex
 from lambdas.drill.checks.hidden_rows import seeing_all_rows
 from lambdas.drill.checks.indexes import fresh, planner
 from lambdas.drill.checks.indexes.definition import Key, Operator, Target, describe
-from lambdas.drill.checks.indexes.queries import (
-    SECONDS,
-    Query,
-    holds_null,
-    queries,
-    without_look_ups,
+from lambdas.drill.checks.indexes.lookup_messages import (
+    HIDDEN,
+    NO_DATA,
+    NO_OPERATOR,
+    NOT_COMPARABLE,
+    NOT_OF_WHAT_IS_READ,
+    NOT_UNDERSTOOD,
+    NULLS_INSIDE,
+    OF_TOAST,
+    ON_THE_SOURCE,
+    REBUILT,
+    REFUSED,
+    TOO_MANY,
+    UNASKED,
+    UNCOMPARED,
+    UNEQUAL,
+    UNFINDABLE,
+    in_order,
+    place_of,
 )
+from lambdas.drill.checks.indexes.queries import SECONDS, Query, queries, without_look_ups
+from lambdas.drill.checks.indexes.query_parts import Answer, holds_null
 from lambdas.drill.checks.outcome import Outcome
 from lambdas.drill.checks.shape import is_damage
 from lambdas.errors import QueryFailed
@@ -37,61 +52,9 @@ SELECT pg_get_userbyid(relowner)::text FROM pg_catalog.pg_class
 
 _PLANNED_BY_CONTENT = {"brin"}
 """The planner reads the first page of these. Where it holds nonsense it takes no index at all."""
-_REFUSED = (
-    "the planner refuses it, and no other index serves its columns: its first page may be damaged;"
-    " plan the same on the source"
-)
-_REBUILT = (
-    "the planner refuses it, and takes the same index after REINDEX: its first page is damaged"
-)
 
-_UNASKED = "its rows were not looked up through it"
 
-NO_DATA = "{}: its materialised view has no data: REFRESH it on the source to have rows to look up"
-OF_TOAST = "{}: its chunks are looked up when the values are read, and not by this check"
-NO_OPERATOR = (
-    "{}: the operators for {} don't hold between a value and itself, so rows can't be looked up"
-    " through it by that; search the source by it to be sure"
-)
-NOT_COMPARABLE = "{}: its values can't be computed or compared: {}"
-UNFINDABLE = (
-    "{:,} rows can't be found through {} (one is at block {}, tuple {}), nor through an index that"
-    " is made of the same rows: no index finds their values, on the source neither, and no damage"
-    " of the backup; look there for NaN or NULL in them"
-)
-HIDDEN = (
-    "{:,} rows can't be found through {} (one is at block {}, tuple {}), and an index of their own"
-    " finds them; but the table holds values that hide the rows beside them from such an index,"
-    " NaN for one (at block {}, tuple {}), on the source too; so whether damage hides these rows is"
-    " not known: search the source for them, or replace those values there and REINDEX"
-)
-UNCOMPARED = (
-    "{:,} rows can't be found through {} (one is at block {}, tuple {}), and whether an index that"
-    " is made of the same rows finds them is not known: {}; look for the rows on the source"
-)
-TOO_MANY = "not all of them were put into such an index"
 _EQUALITY = {"=", "~="}
-UNEQUAL = (
-    "{:,} rows hold a value of {} for which {} does not hold with itself: they can't be looked up"
-    " through {} by it"
-)
-ON_THE_SOURCE = (
-    "no index finds them, on the source neither, and this is no damage of the backup; look there"
-    " for NaN in them"
-)
-NULLS_INSIDE = (
-    "{:,} rows hold an array with a NULL in it, which no operator of {} takes: a search that meets"
-    " one ends in an error, on the source too; they were not looked up"
-)
-
-NOT_UNDERSTOOD = "42"
-"""The class of what a statement may not or can't say: no privilege, no such function."""
-NOT_OF_WHAT_IS_READ = ("08", "25", "28", "40", "53", "55", "57")
-"""Classes of what the server lacks or was told to end.
-
-What it does not do, 0A, is none: a GIN index whose first page says that it is an old one refuses to
-be read whole so, and the same is asked without the index before it is called wrong.
-"""
 
 
 class Looked(NamedTuple):
@@ -103,16 +66,6 @@ class Looked(NamedTuple):
     rows: int
     sound: bool
     target: Target | None = None
-
-
-class Answer(NamedTuple):
-    """What a query gives: see :class:`~lambdas.drill.checks.indexes.queries.Query`."""
-
-    looked: int
-    late: int
-    lost: int
-    first: str
-    too_many: int
 
 
 def find_each_row(session: Session, index: StoredIndex, outcome: Outcome, advice: str) -> Looked:
@@ -211,7 +164,7 @@ class _Search:
             self._wrong(self._of_others(answer))
 
     def _of_others(self, answer: Answer) -> str:
-        title, place = self._target.title, _place(answer.first)
+        title, place = self._target.title, place_of(answer.first)
         if not answer.too_many:
             return f"{answer.lost:,} rows can't be found through {title} {place}"
         return (
@@ -226,7 +179,7 @@ class _Search:
         self._count(answer)
         if answer.too_many:
             message = f"{self._target.title} gives {answer.too_many:,} rows more than once"
-            self._wrong(f"{message} {_place(answer.first)}")
+            self._wrong(f"{message} {place_of(answer.first)}")
         elif answer.lost:
             self._judge(number, query, answer.lost, answer.first)
         return answer.lost
@@ -244,11 +197,11 @@ class _Search:
         if plan is not None:
             return Answer(*self._session.row(query, action=f"looking rows up through {title}"))
         if self._target.index.method not in _PLANNED_BY_CONTENT or not planner.takes_no_index(last):
-            self._outcome.not_asked(planner.elsewhere(title, _UNASKED))
+            self._outcome.not_asked(planner.elsewhere(title, UNASKED))
         elif self._taken_when_rebuilt(query):
-            self._wrong(f"{title}: {_REBUILT}")
+            self._wrong(f"{title}: {REBUILT}")
         else:
-            self._outcome.not_measured(f"{title}: {_REFUSED}")
+            self._outcome.not_measured(f"{title}: {REFUSED}")
         return None
 
     def _count(self, answer: Answer) -> None:
@@ -266,7 +219,7 @@ class _Search:
         def again(target: Target) -> Query:
             return list(queries(target))[number]
 
-        place = _in_order(first)
+        place = in_order(first)
         try:
             verdict = fresh.compare(self._session, self._target, query, again)
         except QueryFailed as error:
@@ -275,17 +228,17 @@ class _Search:
             return
         if verdict.lost:
             number_lost = len(verdict.lost) if verdict.complete else lost
-            one = min(verdict.lost, key=_in_order)
-            self._wrong(f"{number_lost:,} rows can't be found through {title} {_place(one)}")
+            one = min(verdict.lost, key=in_order)
+            self._wrong(f"{number_lost:,} rows can't be found through {title} {place_of(one)}")
         if verdict.hidden:
-            one, other = min(verdict.hidden, key=_in_order), verdict.hiders[0]
-            message = HIDDEN.format(len(verdict.hidden), title, *_in_order(one), *_in_order(other))
+            one, other = min(verdict.hidden, key=in_order), verdict.hiders[0]
+            message = HIDDEN.format(len(verdict.hidden), title, *in_order(one), *in_order(other))
             self._outcome.not_asked(message)
         if not (verdict.lost or verdict.complete):
             self._outcome.not_measured(UNCOMPARED.format(lost, title, *place, TOO_MANY))
         if verdict.unfindable:
-            one = min(verdict.unfindable, key=_in_order)
-            message = UNFINDABLE.format(len(verdict.unfindable), title, *_in_order(one))
+            one = min(verdict.unfindable, key=in_order)
+            message = UNFINDABLE.format(len(verdict.unfindable), title, *in_order(one))
             self._outcome.warning(message)
 
     def _taken_when_rebuilt(self, query: sql.Composable) -> bool:
@@ -346,13 +299,3 @@ class _Search:
         action = f"counting the rows that {target.title} can't be searched for"
         (number,) = self._session.row(query, action=action)
         return int(number)
-
-
-def _place(tid: str) -> str:
-    block, number = tid.strip("()").split(",")
-    return f"(one is at block {block}, tuple {number})"
-
-
-def _in_order(tid: str) -> tuple[int, int]:
-    block, number = tid.strip("()").split(",")
-    return int(block), int(number)

@@ -20,7 +20,6 @@ domain is made in a transaction that is rolled back.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 
 from psycopg2 import errorcodes, sql
 
@@ -29,7 +28,8 @@ from lambdas.drill.checks.files.storage import StoredIndex, cost_of
 from lambdas.drill.checks.hidden_rows import seeing_all_rows
 from lambdas.drill.checks.indexes import planner
 from lambdas.drill.checks.indexes.definition import EVERYTHING_BYTES, Key, Target, describe
-from lambdas.drill.checks.indexes.lookups import NOT_UNDERSTOOD
+from lambdas.drill.checks.indexes.lookup_messages import NOT_UNDERSTOOD
+from lambdas.drill.checks.indexes.scans_by_condition import SCANS, UNASKED, counted_by_condition
 from lambdas.drill.checks.outcome import Outcome
 from lambdas.drill.checks.shape import is_damage
 from lambdas.errors import QueryFailed
@@ -46,7 +46,6 @@ ADVICE = (
     "REINDEX it, on the source as well if a count through it there is not that of the table; where"
     " the check visibility names the table, its map may be at fault"
 )
-UNASKED = "its entries were not counted: it may hold some too many"
 TOO_LARGE = "{}: above 1 GiB entries are not counted: its B-trees may hold some too many"
 OF_A_LARGE_TABLE = (
     "{}: its entries were not counted, so it may hold some too many: {} is larger than 1 GiB;"
@@ -57,9 +56,7 @@ NO_TIME = (
     "{}: its entries were not counted, so it may hold some too many: its check had no time left; a"
     " larger copy_instance_class reads faster"
 )
-NO_DOMAIN = "{}: it was not scanned whole, so nothing tells whether it gives rows twice: {}"
 
-_SCANS = {"Index Only Scan", "Index Scan"}
 
 _ROW = sql.Identifier("tm row")
 """A name in the same query as the table's columns: none of theirs."""
@@ -101,7 +98,7 @@ def count_rows(session: Session, target: Target, outcome: Outcome, advice: str) 
         return True
     try:
         with seeing_all_rows(session, [target.index.table_oid], target.index.subject):
-            findings = _counted_by_condition(session, target, outcome)
+            findings = counted_by_condition(session, target, outcome)
     except QueryFailed as error:
         understood = not error.sqlstate.startswith(NOT_UNDERSTOOD)
         if understood and error.sqlstate != errorcodes.QUERY_CANCELED:
@@ -169,7 +166,7 @@ def _reads(plan: planner.Plan, index: str) -> bool:
     if [node.get("Index Name") for node in scans] != [index]:
         return False
     (scan,) = scans
-    return scan["Node Type"] in _SCANS and "Filter" not in scan and "Index Cond" not in scan
+    return scan["Node Type"] in SCANS and "Filter" not in scan and "Index Cond" not in scan
 
 
 def _differences(session: Session, targets: Sequence[Target], *, first: bool) -> Iterator[str]:
@@ -238,97 +235,3 @@ def _order(key: Key) -> sql.Composable | None:
         sql.SQL(name),
         sql.SQL("NULLS FIRST" if nulls_first else "NULLS LAST"),
     )
-
-
-Condition = tuple[sql.Composable, ...]
-"""What rows meet that are counted together; a whole table has one, or one and its opposite."""
-
-
-def _counted_by_condition(session: Session, target: Target, outcome: Outcome) -> list[str]:
-    """Under conditions for which the planner reads this index, if there are any."""
-    title = target.title
-    with ExitStack() as stack:
-        try:
-            _make_domains(session, target, stack)
-        except QueryFailed as error:
-            stack.close()
-            why = planner.with_missing_right(session, error)
-            outcome.not_asked(NO_DOMAIN.format(title, why))
-            return []
-        for conditions in _conditions(target):
-            queries = [_by_condition(target, condition) for condition in conditions]
-            if all(_is_planned(session, target, query) for query in queries):
-                every = (_difference(session, target, query) for query in queries)
-                return [finding for finding in every if finding]
-    outcome.not_asked(planner.elsewhere(title, UNASKED))
-    return []
-
-
-def _make_domains(session: Session, target: Target, stack: ExitStack) -> None:
-    """One for each key that is NOT NULL; a key that may be NULL needs none."""
-    action = f"making a domain to scan the whole of {target.title}"
-    if not any(key.not_null_type for key in target.keys):
-        return
-    stack.enter_context(planner.written_to_nothing(session, action=action))
-    planner.as_replica(session, action=action)
-    for number, key in enumerate(target.keys):
-        if key.not_null_type:
-            made = sql.SQL("CREATE DOMAIN {} AS {}")
-            session.run(made.format(_domain(number), sql.SQL(key.not_null_type)), action=action)
-
-
-def _domain(number: int) -> sql.Composable:
-    return sql.Identifier("pg_temp", f"tm whole index {number}")
-
-
-def _conditions(target: Target) -> Iterator[tuple[Condition, ...]]:
-    """Each way to have every row. Several columns tell an index from one that has fewer of them."""
-    always = [
-        sql.SQL("{}::{} IS NOT NULL").format(key.bare, _domain(number))
-        for number, key in enumerate(target.keys)
-        if key.not_null_type
-    ]
-    others = [key.bare for key in target.keys if not key.not_null_type]
-    if len(always) > 1:
-        yield (tuple(always),)
-    for value in others:
-        halves = (sql.SQL("{} IS NOT NULL"), sql.SQL("{} IS NULL"))
-        yield tuple((half.format(value), *always) for half in halves)
-        if always:
-            yield tuple((half.format(value),) for half in halves)
-    for condition in always:
-        yield ((condition,),)
-
-
-def _is_planned(session: Session, target: Target, query: sql.Composable) -> bool:
-    name = target.index.name
-
-    def accepts(plan: planner.Plan) -> bool:
-        scans = planner.scans_of(plan)
-        right = [(scan.get("Index Name"), "Filter" in scan) for scan in scans] == [(name, False)]
-        return right and scans[0]["Node Type"] in _SCANS
-
-    plan, _ = planner.tried(session, query, accepts, planner.PLAIN_WHOLE, index=target.title)
-    return plan is not None
-
-
-def _difference(session: Session, target: Target, query: sql.Composable) -> str:
-    title = target.title
-    _is_planned(session, target, query)
-    for _ in range(2):
-        # An index-only scan may count rows that are vacuumed meanwhile, but not again.
-        held, given = session.row(query, action=f"counting the rows that {title} gives")
-        if held == given:
-            return ""
-    return f"{title} gives {given:,} rows where its table has {held:,}"
-
-
-def _by_condition(target: Target, condition: Condition) -> sql.Composable:
-    """One row: the rows of the table, and those that the index gives.
-
-    A sample scan of all blocks reads the heap: no index can stand in for it.
-    """
-    return sql.SQL(
-        "SELECT (SELECT count(*) FROM ONLY {table} TABLESAMPLE SYSTEM (100){where}),"
-        " (SELECT count(*) FROM (SELECT FROM ONLY {table}{where} OFFSET 0) AS given)"
-    ).format(table=target.table, where=target.where(*condition))

@@ -14,19 +14,25 @@ Younger rows may come and go, but none is of a transaction that had not ended wh
 reading began: on a source that stood still, that is any row that somebody added to the copy.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from lambdas.adapters.postgres import Session
 from lambdas.common.shortened import shortened
 from lambdas.common.versions import read_as
-from lambdas.drill.admission.request import BASELINE_EXACT
-from lambdas.drill.checks.catalog.comparison import meanwhile
 from lambdas.drill.checks.hidden_rows import see_all_rows
 from lambdas.drill.checks.outcome import Outcome
 from lambdas.drill.checks.refusals import explaining
 from lambdas.drill.checks.rows import large_objects
+from lambdas.drill.checks.rows.bounds import (
+    COLUMNS_CHANGED,
+    Bound,
+    Bounded,
+    bounds_by_bucket,
+    bounds_of,
+    within,
+)
 from lambdas.drill.checks.rows.stable_rows import (
     BEYOND,
     ROWS,
@@ -68,8 +74,6 @@ SELECT EXISTS (SELECT FROM named n
 
 ADVICE = "count the same blocks on the source; if its rows are right, take another snapshot"
 
-COLUMNS_CHANGED = "its columns were changed around the snapshot; its content is not compared"
-
 
 def plan(survey: Survey) -> Iterator[Unit]:
     """A unit for each relation, or for each block range of a large one."""
@@ -80,7 +84,7 @@ def plan(survey: Survey) -> Iterator[Unit]:
                 yield _unit(survey, database.name, relation, (0, None), exempt=exempt)
                 continue
             ranges = list(block_ranges(relation.size_bytes, survey.block_bytes))
-            bounded = _within(_bounded(survey, database, relation), ranges)
+            bounded = within(bounds_of(survey, database, relation), ranges)
             for blocks in ranges:
                 yield _unit(survey, database.name, relation, blocks, bounded)
 
@@ -150,41 +154,12 @@ def _tell_beyond(session: Session, table: str, rows: int, excused: int, outcome:
         outcome.wrong(f"{message}; {ADVICE}")
 
 
-@dataclass(frozen=True)
-class Bound:
-    """What a bucket's standing rows can be; ``content`` is None where they did not stand still."""
-
-    low: int
-    high: int
-    content: int | None = None
-
-
-@dataclass(frozen=True)
-class _Bounded:
-    """What the two readings say of a relation; ``why`` says why no more can be claimed.
-
-    ``each`` bounds the standing rows of each bucket, empty where rows have moved between blocks.
-    ``beyond``: the first transaction that had not ended when the source was read last, and how many
-    rows may seem to be of later ones: frozen versions of another turn of the circle.
-    """
-
-    why: str
-    claim: Claim = Claim.NOT_COMPARED
-    total: tuple[int, int] | None = None
-    buckets: Buckets | None = None
-    each: Sequence[Bound] = ()
-    columns: str = ""
-    horizon: int | None = None
-    beyond: tuple[int, int] | None = None
-    unread: bool = False
-
-
 def _unit(
     survey: Survey,
     database: str,
     relation: Relation,
     blocks: tuple[int, int | None],
-    bounded: _Bounded | None = None,
+    bounded: Bounded | None = None,
     exempt: str = "",
 ) -> Unit:
     unread = bounded is not None and bounded.unread
@@ -215,70 +190,6 @@ def _unit(
     )
 
 
-def _bounded(survey: Survey, database: SurveyedDatabase, relation: Relation) -> _Bounded:
-    if survey.baseline != BASELINE_EXACT:
-        return _Bounded(f"the baseline ({survey.baseline}) holds no rows")
-    if survey.after["gap"]:
-        return _Bounded(str(survey.after["gap"]), unread=True)
-    key = str(relation.oid)
-    for moment, reading in (("before", survey.before), ("after", survey.after)):
-        found: Mapping[str, Any] = reading["databases"].get(database.name, {})
-        if key not in found.get("rows", {}):
-            reason = found.get("unread", {}).get(key) or found.get("closed")
-            message = reason or found.get("absent", {}).get(key) or "not on the source"
-            why = f"{message} ({moment} the snapshot)"
-            return _Bounded(why, unread=bool(reason))
-    if not survey.read_twice(database):
-        return _Bounded("the database was made anew on the source meanwhile")
-    before = survey.before["databases"][database.name]["rows"][key]
-    after = survey.after["databases"][database.name]["rows"][key]
-    compared = _compared(before, after, survey.before["horizon"])
-    following = meanwhile(survey.before, survey.after).next
-    return compared if following is None else replace(compared, beyond=(following, before[YOUNGER]))
-
-
-def _within(bounded: _Bounded, ranges: Sequence[tuple[int, int | None]]) -> _Bounded:
-    """Without bounds by bucket where the copy's ranges reach beyond the source's buckets.
-
-    The last bucket is open. Where the source's size was an estimate (a lock was held) it may span
-    several ranges of the copy, and none of them could be held against it.
-    """
-    buckets = bounded.buckets
-    if buckets is None or ranges[-1][0] < buckets.blocks_each * buckets.number:
-        return bounded
-    why = "the table grew beyond what the first reading expected; its rows are compared as a whole"
-    return replace(bounded, why=why, claim=Claim.CONSISTENT, each=())
-
-
-def _compared(before: Mapping[str, Any], after: Mapping[str, Any], horizon: int) -> _Bounded:
-    high, low = before["standing"], after["standing"]
-    total, buckets = (sum(low), sum(high)), read_as(Buckets, before["buckets"])
-    if before["file"] != after["file"] or not before["file"]:
-        why = "the table was rewritten on the source meanwhile; its rows are compared as a whole"
-        return _Bounded(why, Claim.CONSISTENT, total, buckets, (), before["columns"], horizon)
-    each = _bounds(before, after)
-    still = sum(bound.content is not None for bound in each)
-    if still == len(each):
-        why = "rows written around the snapshot are not compared"
-        return _Bounded(why, Claim.PROVEN, total, buckets, each, before["columns"], horizon)
-    why = (
-        f"{total[1] - total[0]:,} standing rows were changed or deleted on the source meanwhile; "
-        f"{still:,} of {len(each):,} buckets stood still"
-    )
-    return _Bounded(why, Claim.CONSISTENT, total, buckets, each, before["columns"], horizon)
-
-
-def _bounds(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Bound]:
-    """By bucket; content bounds only what both readings hashed alike, column by column."""
-    comparable = before["columns"] == after["columns"]
-    return [
-        Bound(low, high, content if comparable and low == high and content == still else None)
-        for low, high, content, still in zip(
-            after["standing"], before["standing"], before["hashes"], after["hashes"], strict=True
-        )
-    ]
-
-
 def _inside(unit: Unit, context: CheckContext, buckets: Buckets) -> list[Bound]:
     """The bounds of the unit's own buckets; a plan that held those of all would be too large."""
     if not unit.detail["by_bucket"]:
@@ -288,7 +199,7 @@ def _inside(unit: Unit, context: CheckContext, buckets: Buckets) -> list[Bound]:
         reading["databases"][unit.database]["rows"][key]
         for reading in (context.before, context.after)
     )
-    return _bounds(before, after)[buckets.inside(*unit.detail["blocks"])]
+    return bounds_by_bucket(before, after)[buckets.inside(*unit.detail["blocks"])]
 
 
 def _differing(

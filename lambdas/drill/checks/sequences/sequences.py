@@ -23,7 +23,6 @@ inside its bounds, a multiple of its increment away. Everything else is a warnin
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 from psycopg2 import errorcodes, sql
@@ -32,6 +31,12 @@ from lambdas.adapters.postgres import Session
 from lambdas.drill.checks.files.storage import GROUP_BYTES
 from lambdas.drill.checks.hidden_rows import seeing_all_rows
 from lambdas.drill.checks.outcome import Outcome
+from lambdas.drill.checks.sequences.against_source import (
+    AgainstSource,
+    against_source,
+    tell_exhausted,
+    was_idle,
+)
 from lambdas.drill.checks.sequences.sequence_states import (
     CHUNK,
     SEQUENCES,
@@ -46,7 +51,6 @@ from lambdas.errors import QueryFailed
 NAME = "sequences"
 SUBJECT = "sequences"
 
-LOGGED_AHEAD = 32
 LARGE_BYTES = 64 * 2**20
 """A column without an index in a table beyond it is a unit of its own."""
 
@@ -152,7 +156,7 @@ def run(unit: Unit, context: CheckContext) -> Measurement:
     found = Outcome(Counter(sequences=0, columns=0))
     first, last = (_reading(unit, reading) for reading in (context.before, context.after))
     before, after = first.get("states", {}), last.get("states", {})
-    idle = _was_idle(first, last)
+    idle = was_idle(first, last)
     with context.session(unit.database) as session:
         # The nearest value is looked up in an index, whose own check says whether it is whole.
         session.run("SET enable_indexscan = on", action="preparing the session")
@@ -164,119 +168,20 @@ def run(unit: Unit, context: CheckContext) -> Measurement:
                 (found.wrong if document[1] else found.not_measured)(f"{name}: {document[0]}")
                 continue
             found.measured["sequences"] += 1
-            there = _There()
+            there = AgainstSource()
             if unit.detail["compared"]:
                 states_there = (before.get(str(oid)), after.get(str(oid)))
-                there = _against(state, *states_there, idle, found)
+                there = against_source(state, *states_there, idle, found)
             if state.is_exhausted and uses:
-                _tell_exhausted(state, there, found)
+                tell_exhausted(state, there, found)
                 continue
             for use in uses:
                 found.measured["columns"] += _is_read(session, state, use, there, found)
     return found.measurement(unit)
 
 
-@dataclass(frozen=True)
-class _There:
-    """What the source's readings say of a sequence.
-
-    Attributes:
-        states: its two states, where they say something of the copy's.
-        alike: whether it stood on the source as it stands on the copy.
-        told: whether it was found to be wrong already.
-    """
-
-    states: tuple[State, ...] = ()
-    alike: bool = False
-    message: bool = False
-
-
-def _was_idle(first: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
-    """Whether no transaction with an id ran from before the first reading to after the last.
-
-    One that had begun before the first would be older than ``begun``; one that began later has
-    ended, and then ``ended`` is beyond it, or its lock made ``ended`` None.
-    """
-    begun = first.get("begun")
-    return begun is not None and begun == last.get("ended")
-
-
-def _against(
-    here: State, first: list[Any] | None, last: list[Any] | None, idle: bool, found: Outcome
-) -> _There:
-    """Hold a sequence against the source, which was ``idle`` or not from reading to reading."""
-    if first is None or last is None:
-        # Made or dropped meanwhile; whether it may be missing is for the catalog's check to say.
-        return _There()
-    before, after = state_from(first), state_from(last)
-    if before is None or after is None:
-        why = (first if before is None else last)[0]
-        found.not_asked(f"{here.name}: not compared, unread on the source: {why}")
-        return _There()
-    if before.version == after.version != here.version:
-        message = "its definition was written again, and not on the source"
-        found.wrong(f"{here.name}: {message}; its next value is {here.next:,} here")
-        return _There(message=True)
-    if (before.version, before.file) != (after.version, after.file):
-        return _There()
-    return _held(here, before, after, idle, found)
-
-
-def _held(here: State, before: State, after: State, idle: bool, found: Outcome) -> _There:
-    """Hold a sequence against one that was not written again meanwhile."""
-    if before.cycle and not idle:
-        found.not_asked(f"{here.name}: it may cycle, and the source was written meanwhile")
-        return _There()
-    if after.is_before(after.last, before.last) and not before.cycle:
-        return _There()
-    message = _otherwise_round(here, before) if before.cycle else _otherwise(here, before, after)
-    if message and idle:
-        found.wrong(f"{here.name}: {message}; setval it beyond the values in use")
-    elif message:
-        why = "which is no damage if setval moved it to and fro on the source meanwhile"
-        found.not_asked(f"{here.name}: {message}, {why}")
-    return _There((before, after), alike=not message, message=bool(message) and idle)
-
-
-def _otherwise(here: State, before: State, after: State) -> str:
-    """How it stands where the source's can't have stood; empty where it can."""
-    furthest = after.last + LOGGED_AHEAD * after.increment
-    if here.is_before(here.next, before.next):
-        return f"its next value is {here.next:,} where the source's was {before.next:,}"
-    if here.is_before(furthest, here.last):
-        return f"it stands at {here.last:,} where the source's can't be beyond {furthest:,}"
-    return ""
-
-
-def _otherwise_round(here: State, before: State) -> str:
-    """The same of one that goes round, and that took no transaction id meanwhile.
-
-    What is logged ahead ends where it begins anew (``nextval_internal``), so it is a plain stretch.
-    """
-    ahead, beside = divmod(here.last - before.last, before.increment)
-    if (here.last, here.called) == (before.last, before.called):
-        return ""
-    if not beside and 0 < ahead <= before.ahead and here.called:
-        return ""
-    return f"its next value is {here.next:,} where the source's was {before.next:,}"
-
-
-def _tell_exhausted(here: State, there: _There, found: Outcome) -> None:
-    if there.message:
-        return
-    message = f"{here.name}: it is at its end ({here.last:,}), and each nextval fails"
-    end = "MAXVALUE" if here.increment > 0 else "MINVALUE"
-    remedy = f"ALTER SEQUENCE {here.name} with a further {end}, and a column wide enough for it"
-    if there.alike and not there.states[-1].is_exhausted:
-        found.remark(f"{message}: a recovery has taken the numbers up to there, on the copy alone")
-    elif there.alike:
-        found.warning(f"{message}, as on the source: {remedy}")
-    else:
-        found.violation(message, remedy=remedy, relations=())
-
-
 def _is_read(
-    session: Session, here: State, use: Mapping[str, Any], there: _There, found: Outcome
+    session: Session, here: State, use: Mapping[str, Any], there: AgainstSource, found: Outcome
 ) -> bool:
     """Hold a sequence against one of its columns; false when that can't be read."""
     try:
