@@ -102,6 +102,7 @@ WORKFLOW = (
     FunctionSpec("DeleteInstance", "Ask RDS to delete the copy"),
     FunctionSpec("CheckDeletion", "One look at whether the copy is gone"),
     FunctionSpec("PublishReport", "The manifest and the page", memory_mib=1024),
+    FunctionSpec("ExplainFailure", "Put into words what kept the execution from a report"),
 )
 """One for each ``Task`` of ``statemachine/drill.asl.json`` that is a function."""
 

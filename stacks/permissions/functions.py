@@ -143,6 +143,10 @@ def _delete_instance(names: Names) -> list[Grant]:
     return [*_look_at_copy(names), rds.delete_copy(names), *rds.spare_sources(names)]
 
 
+def _nothing(_names: Names) -> list[Grant]:
+    return []
+
+
 def _publish_report(names: Names) -> list[Grant]:
     return [
         rds.describe(
@@ -197,6 +201,7 @@ STATE_GRANTS: dict[str, _Builder] = {
     "DeleteInstance": _delete_instance,
     "CheckDeletion": _look_at_copy,
     "PublishReport": _publish_report,
+    "ExplainFailure": _nothing,
 }
 LOAD_GRANTS: dict[str, _Builder] = {
     "PlanLoad": load.plan_load,

@@ -301,11 +301,12 @@ def test_from_the_notice_on_only_the_outcome_is_read() -> None:
         for expression in expressions(STATES[name]):
             assert set(re.findall(r"\$([a-z_]\w*)(?!\w|\()", expression)) <= {"outcome", "states"}
     for state in ("PlanDrill", "PublishReport"):
-        for rule in STATES[state]["Catch"]:
-            assert rule["Next"] == "NotifyPeople"
-            outcome = rule["Assign"]["outcome"]
-            assert set(outcome) == {"verdict", "mode", "headline", "notice"}
-            assert set(outcome["notice"]) == {"subject", "message", "verdict", "source"}
+        assert {rule["Next"] for rule in STATES[state]["Catch"]} == {"ExplainFailure"}
+    for rule in STATES["ExplainFailure"]["Catch"]:
+        outcome = rule["Assign"]["outcome"]
+        assert outcome["verdict"] == "INCONCLUSIVE"
+        assert set(outcome) == {"verdict", "mode", "headline", "notice"}
+        assert set(outcome["notice"]) == {"subject", "message", "verdict", "source"}
 
 
 @both

@@ -46,7 +46,8 @@ def test_a_drill_that_could_not_be_planned_is_told_too(cloud: Cloud) -> None:
     ending, sent = message(cloud, {})
     assert ending.error == "DrillInconclusive"
     assert sent.subject == "INCONCLUSIVE: a drill could not be planned"
-    assert "AccessDenied\nNothing was made." in sent.message
+    assert "could not be planned: AccessDenied" in sent.message
+    assert "Nothing was made." in sent.message
     assert ending.execution_arn in sent.message
     assert sent.attributes == {"verdict": "INCONCLUSIVE", "source": SOURCE}
 
@@ -89,6 +90,19 @@ def test_a_lost_report_is_told_with_the_verdict_that_is_known(
     assert ending.execution_arn in sent.message
 
 
+def test_where_no_function_can_say_why_people_are_notified_still(cloud: Cloud) -> None:
+    def before(state: str, _event: Any) -> None:
+        if state in ("PublishReport", "ExplainFailure"):
+            raise RuntimeError("a broken function")
+
+    cloud.functions.before = before
+    ending, sent = message(cloud, {"mode": "snapshot"})
+    assert (ending.status, ending.error) == ("FAILED", "DrillInconclusive")
+    assert sent.attributes == {"verdict": "INCONCLUSIVE", "source": "unknown"}
+    assert "nothing could say why" in sent.message
+    assert ending.execution_arn in sent.message
+
+
 def test_a_copy_that_is_still_there_is_what_people_hear_of_first(cloud: Cloud) -> None:
     cloud.ledger.faults.append(Fault("rds.DeleteDBInstance", "AccessDenied"))
     _, sent = message(cloud, {})
@@ -120,7 +134,7 @@ def test_a_notice_that_can_not_be_sent_changes_no_verdict_and_is_not_silent(
         said = ending.output["headline"]
     else:
         said = ending.cause
-    assert "Nobody was told of this: SNS." in said
+    assert "No notice of this was sent: SNS." in said
     tries = [
         event
         for event in cloud.history(ending.execution_arn)

@@ -8,6 +8,8 @@ from typing import Any
 from lambdas.common.naming import INSTANCE_NAME_LENGTH, INSTANCE_NAME_PATTERN
 from lambdas.common.shortened import shortened
 from lambdas.drill.admission.request import MODE_SNAPSHOT
+from lambdas.drill.drill import Drill
+from lambdas.drill.verdict.failure import in_words
 from lambdas.drill.verdict.verdict import Verdict
 from lambdas.drill.verification import cost
 
@@ -85,8 +87,7 @@ def of_refusal(source: Any, faults: Sequence[str], execution: str) -> Notice:
         faults: of the input; each names its field and what would be right.
         execution: its ARN.
     """
-    legal = isinstance(source, str) and re.fullmatch(INSTANCE_NAME_PATTERN, source)
-    name = source[:INSTANCE_NAME_LENGTH] if legal else UNKNOWN
+    name = _name(source)
     lines = [
         f"{REFUSED}: a drill of {name} did not start.",
         *(_cut(f"- {fault}") for fault in shortened(faults, FAULTS_TOLD)),
@@ -94,6 +95,43 @@ def of_refusal(source: Any, faults: Sequence[str], execution: str) -> Notice:
         *_console(execution),
     ]
     return Notice(f"{REFUSED}: {name}", "\n".join(lines), REFUSED, name)
+
+
+def of_unplanned(source: Any, failure: Mapping[str, str], execution: str) -> Notice:
+    """The notice of an execution that never became a drill, through no fault of its input."""
+    verdict = Verdict.INCONCLUSIVE
+    lines = [
+        f"{verdict}: a drill could not be planned: {failure['error']}",
+        _cut(f"- {in_words(failure)}"),
+        "Nothing was made.",
+        "To do: runbook, DrillFailed.",
+        *_console(execution),
+    ]
+    subject = f"{verdict}: a drill could not be planned"
+    return Notice(subject, "\n".join(lines), verdict, _name(source))
+
+
+def of_unreported(
+    drill: Drill, verdict: Verdict, cleanup: Mapping[str, Any], failure: Mapping[str, str]
+) -> Notice:
+    """The notice of a drill whose report could not be published.
+
+    Args:
+        verdict: FAILED or INCONCLUSIVE.
+    """
+    wrong = f"what came back of {drill.source} is wrong"
+    what = wrong if verdict is Verdict.FAILED else drill.source
+    left = f"the copy {drill.copy_id} may still cost money. Runbook: CleanupFailed."
+    lines = [
+        f"{verdict}: {what}; the report could not be published: {failure['error']}",
+        f"Snapshot: {drill.snapshot_id}",
+        f"Cleanup: {cleanup['detail'] if cleanup['done'] else left}",
+        "To do: runbook, DrillFailed.",
+        f"Evidence: {drill.evidence}",
+        *_console(drill.execution),
+    ]
+    subject = f"{verdict}: {drill.source} (no report)"
+    return Notice(subject, "\n".join(lines), verdict, drill.source)
 
 
 def console_link(execution: str) -> str:
@@ -104,6 +142,12 @@ def console_link(execution: str) -> str:
     region = found["region"]
     host = f"https://{region}.{_CONSOLES[found['partition']]}"
     return f"{host}/states/home?region={region}#/v2/executions/details/{execution}"
+
+
+def _name(source: Any) -> str:
+    """The source that an input names, whatever it holds there."""
+    legal = isinstance(source, str) and re.fullmatch(INSTANCE_NAME_PATTERN, source)
+    return source[:INSTANCE_NAME_LENGTH] if legal else UNKNOWN
 
 
 def _in_short(report: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from lambdas.common.execution import moment
 from lambdas.common.ownership import VERDICT
 from lambdas.drill.admission.request import MODE_SNAPSHOT
 from lambdas.drill.drill import Drill, drill_from
-from lambdas.drill.evidence import manifest, measures, notice
+from lambdas.drill.evidence import manifest, measures, outcome
 from lambdas.drill.recovery_point import snapshots
 from lambdas.drill.verdict.failure import in_words
 from lambdas.drill.verdict.verdict import Judgement, Verdict, conclude, judgement_from
@@ -31,7 +31,6 @@ from lambdas.observability import Event, logged, logger, write_metrics
 from lambdas.settings import from_environment
 from lambdas.sweep.account import Inventory
 
-REASONS_IN_OUTPUT = 5
 SNAPSHOTS_IN_REPORT = 50
 
 TAG_WAITS_SECONDS = (1, 2, 4, 8)
@@ -50,20 +49,8 @@ def handler(event: Event, _context: Any) -> Any:
     if report is None:
         report = _publish(event, drill, evidence, moment(event["now"]))
     _measure(drill, report)
-    page = evidence.location(document_names.PAGE)
-    return {
-        "verdict": report["verdict"],
-        "mode": drill.mode,
-        "headline": report["headline"],
-        "reasons": report["reasons"][:REASONS_IN_OUTPUT],
-        "durations_seconds": report["durations_seconds"],
-        "rto_seconds": report["rto_seconds"],
-        "snapshot_id": drill.snapshot_id,
-        "kept": report["kept"],
-        "report": evidence.location(document_names.REPORT),
-        "page": page,
-        "notice": notice.of_report(report, page).document(),
-    }
+    location = evidence.location(document_names.REPORT)
+    return outcome.of_report(drill, report, location, evidence.location(document_names.PAGE))
 
 
 def _publish(event: Event, drill: Drill, evidence: Evidence, now: datetime) -> dict[str, Any]:
