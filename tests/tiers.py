@@ -1,7 +1,7 @@
 """The repeated matrices: ``make test`` runs every n-th case of these, ``make test-all`` every case.
 
 A case that is left out gets the mark ``thorough``. Only tests are named here whose every case costs
-a load or a restore of its own, and whose cases differ in one value.
+a load, a restore or a drill of its own, and whose cases differ in one value.
 """
 
 from collections import Counter
@@ -22,6 +22,8 @@ EVERY = {
     "test_hard_files.py::test_a_format_is_read_as_declared": 3,
     "test_hard_files.py::test_a_file_that_is_broken_is_refused_with_the_line": 3,
     "test_hard_files.py::test_a_damaged_object_is_refused_and_nothing_of_it_loaded": 3,
+    "test_faulty_copies.py::test_the_same_on_the_copy_alone_is_damage": 3,
+    "test_failures.py::test_a_throttled_call_is_tried_again_until_it_passes": 3,
     "test_odd_values.py::test_what_an_odd_value_hides_is_no_damage_and_nothing_is_proven_of_it": 3,
 }
 """File and name of the test: of how many cases one stays."""
