@@ -132,7 +132,7 @@ test: $(VENV)/ready lint ## lint, then run the tests (a quarter of an hour on tw
 	@$(RUN) -m pytest $(PARALLEL) -m 'not thorough'
 
 test-all: $(VENV)/ready lint ## lint, then every test: those too that repeat another at length
-	@$(RUN) -m pytest $(PARALLEL)
+	@TM_THOROUGH=1 $(RUN) -m pytest $(PARALLEL)
 
 test-majors: $(VENV)/ready ## drills, checks and damages on PostgreSQL 14, 16 and 17 (MAJORS='14 16 17'; half an hour)
 	@$(RUN) -m local.majors $(MAJORS)

@@ -11,6 +11,7 @@ import tempfile
 import pytest
 
 from local import folders
+from tests.tiers import mark_thorough
 
 ENOUGH_BYTES = 6 * 2**30
 
@@ -24,6 +25,12 @@ def pytest_configure(config: pytest.Config) -> None:
         place = config.stash[_OPEN].enter_context(folders.in_memory("tm-tests-", ENOUGH_BYTES))
         os.environ["TMPDIR"] = str(place)
         tempfile.tempdir = None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before ``-m`` selects by the marks."""
+    mark_thorough(items)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

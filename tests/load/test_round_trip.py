@@ -27,6 +27,7 @@ from lambdas.load.writing.copying import copy_in
 from lambdas.load.writing.moving import Filled, move
 from lambdas.load.writing.parts import Reach, load_part, reach
 from local.loads import CSV_BUCKET
+from tests.examples import examples
 from tests.load.conftest import DATABASE, Loads
 
 NULL = "\\N"
@@ -87,7 +88,7 @@ def session_of(loads: Loads) -> Iterator[Session]:
     connection.close()
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=list(HealthCheck))
 @given(
     rows=st.lists(st.tuples(TEXT | HARD, TEXT | HARD), max_size=30),
     ending=ENDINGS,
@@ -101,7 +102,7 @@ def test_any_text_comes_back_equal(
     assert stored(loads, body, edges, CsvFormat(null="")) == [tuple(row) for row in rows]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=list(HealthCheck))
 @given(rows=ROWS, ending=ENDINGS, edges=st.lists(st.integers(0, 2000), max_size=6))
 def test_null_and_empty_stay_apart(
     loads: Loads, rows: list[Row], ending: str, edges: list[int]
@@ -134,7 +135,7 @@ def stored(
         return session.rows("SELECT a, b FROM pairs ORDER BY n", action="")
 
 
-@settings(deadline=None, max_examples=24, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(24), suppress_health_check=list(HealthCheck))
 @given(
     rows=ROWS,
     edges=st.lists(st.integers(0, 2000), max_size=4),
@@ -175,7 +176,7 @@ def refuse(rejects: Rejects) -> None:
     assert rejects.lines == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(rows=ROWS, ending=ENDINGS, edges=st.lists(st.integers(0, 2000), max_size=8))
 def test_the_parts_of_a_file_are_its_rows_once_and_know_their_lines(
     rows: list[Row], ending: str, edges: list[int]
@@ -197,7 +198,7 @@ def test_the_parts_of_a_file_are_its_rows_once_and_know_their_lines(
     assert found == [[NULL if value is None else value for value in row] for row in rows]
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     st.binary(max_size=40).map(lambda b: re.sub(rb"[^a\"\n]", b"a", b))
     | st.text('a"\n').map(str.encode),
@@ -210,14 +211,14 @@ def test_the_last_row_begins_where_walking_row_by_row_ends(data: bytes, inside: 
     assert last_row_start(data, b'"', inside=inside) == at
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(rows=ROWS, size=st.integers(1, 50))
 def test_the_guard_lets_rows_pass_unchanged(rows: list[Row], size: int) -> None:
     body = written(rows)
     assert b"".join(guarded(chunked(body, size), b'"')) == body
 
 
-@settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(80), suppress_health_check=list(HealthCheck))
 @given(
     rows=st.lists(st.tuples(HARD, HARD), min_size=1, max_size=12),
     bad=st.integers(0, 11),

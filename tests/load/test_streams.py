@@ -18,6 +18,7 @@ from lambdas.load.reading.inflate import compression_of, inflated
 from lambdas.load.reading.readahead import read_ahead
 from lambdas.load.reading.sample import header_line
 from lambdas.load.reading.transcode import as_utf8
+from tests.examples import examples
 
 SIZES = st.integers(1, 40)
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
@@ -32,7 +33,7 @@ def chunked(body: bytes, size: int) -> Iterator[bytes]:
         yield body[at : at + size]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     members=st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=3),
     size=SIZES,
@@ -47,7 +48,7 @@ def test_what_was_compressed_comes_out(
     assert b"".join(inflated(chunked(body, size), how)) == b"".join(members)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.binary(max_size=300), SIZES, st.sampled_from(["gzip", "bzip2", "zstandard"]), st.data())
 def test_what_is_cut_off_anywhere_is_never_taken_for_whole(
     member: bytes, size: int, how: str, data: st.DataObject
@@ -66,7 +67,7 @@ def test_text_is_not_taken_for_compressed(text: bytes) -> None:
 ENCODINGS = ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030", "utf-8-sig"]
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     text=st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
     size=SIZES,
@@ -86,7 +87,7 @@ def test_any_text_is_utf_8_in_the_end(text: str, size: int, encoding: str, mark:
     )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.text("aäਅ\n", max_size=9), max_size=9), SIZES, st.integers(1, 50))
 def test_bytes_that_are_not_of_the_encoding_are_told_by_line(
     texts: list[str], size: int, first_line: int
@@ -135,7 +136,7 @@ def test_only_so_much_is_read_ahead() -> None:
         assert len(taken) <= 6
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(
     st.lists(
         st.text(min_size=1, max_size=9).filter(lambda n: "\0" not in n), min_size=1, max_size=5

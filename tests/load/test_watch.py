@@ -14,6 +14,7 @@ from lambdas.load.csv_format import CsvFormat
 from lambdas.load.reading import infer
 from lambdas.load.reading.fields import Fields
 from lambdas.load.reading.watch import LONGEST_KEPT, Watch, Widened
+from tests.examples import examples
 from tests.load.conftest import DATABASE, Loads
 
 FORMS = [CsvFormat(), CsvFormat(delimiter=";", quote="'"), CsvFormat(escape="\\"), CsvFormat(" ")]
@@ -154,7 +155,7 @@ def test_a_row_before_the_ending_is_known_has_its_lines() -> None:
     assert found(1).startswith("line 6, column b")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(body=HARD | ROWS, size=st.integers(1, 9), form=st.sampled_from(FORMS), typed=st.booleans())
 def test_however_the_bytes_come_in_the_same_is_found(
     body: str, size: int, form: CsvFormat, typed: bool
@@ -171,7 +172,7 @@ def test_however_the_bytes_come_in_the_same_is_found(
     assert parts == whole
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(text=st.binary(max_size=60), cut=st.integers(LONGEST_KEPT, LONGEST_KEPT + 9))
 def test_a_long_field_goes_on_as_it_began(text: bytes, cut: int) -> None:
     """Of what is dropped only the quotes count."""
@@ -183,7 +184,7 @@ def test_a_long_field_goes_on_as_it_began(text: bytes, cut: int) -> None:
         assert found == {2: Widened("bigint", "text", lines)}
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(150), suppress_health_check=list(HealthCheck))
 @given(
     body=st.lists(
         st.lists(
@@ -237,7 +238,7 @@ def near(kind: str) -> st.SearchStrategy[str]:
 
 
 @pytest.mark.parametrize("kind", infer.WRITTEN)
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(25), suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_value_has_a_type_if_and_only_if_the_server_prints_it_so(
     loads: Loads, kind: str, data: st.DataObject
@@ -269,7 +270,7 @@ def server_prints(loads: Loads, kind: str, values: list[str]) -> list[str | None
         connection.close()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(rows=st.lists(st.tuples(HARD, HARD), max_size=8), whole=st.booleans())
 def test_the_fields_of_a_tidy_file_are_those_of_any_reader(
     rows: list[tuple[str, str]], whole: bool

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from lambdas.sweep.retention import Action, ExecutionState, Rules, decide_copy, decide_snapshots
 from tests.accounts import INSTANCES, NOW, PREFIX, SNAPSHOTS, STACK, Instance, Snapshot
+from tests.examples import examples
 
-MANY = settings(max_examples=300, deadline=None)
+MANY = settings(max_examples=examples(300), deadline=None)
 COPIES = st.lists(INSTANCES, min_size=8, max_size=25, unique_by=lambda found: found.made.number)
 BACKUPS = st.lists(SNAPSHOTS, min_size=8, max_size=25, unique_by=lambda found: found.made.number)
 

@@ -17,6 +17,7 @@ from lambdas.common.naming import drill_name
 from lambdas.common.ownership import Owner, ownership_tags, snapshot_expiry
 from lambdas.drill.recovery_point.snapshots import MANUAL
 from lambdas.sweep.retention import Action, ExecutionState, Rules, decide_snapshots, most_snapshots
+from tests.examples import examples
 
 QUOTA = 100
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -128,13 +129,13 @@ def test_a_configuration_here_is_one_that_the_deployment_accepts(
 
 
 @pytest.mark.parametrize(("sources", "runs", "days"), CONFIGURATIONS)
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=examples(3), deadline=None)
 @given(seed=st.integers(0, 10**9))
 def test_a_year_of_nights(sources: int, runs: int, days: int, seed: int) -> None:
     Year(sources, runs, days, Random(seed)).live()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.integers(1, 12), st.integers(1, 40), st.integers(0, 10**6))
 def test_however_the_nights_and_the_sweeps_fall_there_are_no_more_than_the_bound(
     runs: int, days: int, seed: int
