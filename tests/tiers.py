@@ -22,9 +22,10 @@ EVERY = {
     "test_hard_files.py::test_a_format_is_read_as_declared": 3,
     "test_hard_files.py::test_a_file_that_is_broken_is_refused_with_the_line": 3,
     "test_hard_files.py::test_a_damaged_object_is_refused_and_nothing_of_it_loaded": 3,
-    "test_faulty_copies.py::test_the_same_on_the_copy_alone_is_damage": 3,
+    "test_faulty_copies.py::test_the_same_on_the_copy_alone_is_damage": 6,
+    "test_writes.py::test_rows_that_move_to_other_blocks_are_compared_as_a_whole": 4,
+    "test_power.py::test_what_is_wrong_is_found_and_named": 3,
     "test_failures.py::test_a_throttled_call_is_tried_again_until_it_passes": 3,
-    "test_odd_values.py::test_what_an_odd_value_hides_is_no_damage_and_nothing_is_proven_of_it": 3,
 }
 """File and name of the test: of how many cases one stays."""
 

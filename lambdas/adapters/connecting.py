@@ -9,7 +9,7 @@ import psycopg2
 from psycopg2 import sql
 
 from lambdas.adapters.postgres import NOTHING, Session
-from lambdas.adapters.postgres_errors import CONNECT_SECONDS, no_connection
+from lambdas.adapters.postgres_errors import no_connection
 from lambdas.adapters.secrets import Credentials
 from lambdas.adapters.session_preparation import at_login, preparation
 from lambdas.adapters.session_settings import Purpose
@@ -17,6 +17,7 @@ from lambdas.errors import (
     DatabaseUnreachable,
 )
 
+CONNECT_SECONDS = 10
 LOCK_SECONDS = 5
 
 
@@ -73,7 +74,7 @@ def connect(
             options=at_login(statement_seconds, LOCK_SECONDS),
         )
     except psycopg2.Error as error:
-        raise no_connection(error, database, time.monotonic() - began) from None
+        raise no_connection(error, database, time.monotonic() - began, CONNECT_SECONDS) from None
     try:
         connection.autocommit = True
         first = preparation(purpose, connection.server_version, read_only=read_only)

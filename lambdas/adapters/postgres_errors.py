@@ -15,9 +15,6 @@ from lambdas.errors import (
 )
 from lambdas.remedies import AT_LOGIN, NO_ENTRY, WAS_LOST, remedy_of
 
-CONNECT_SECONDS = 10
-
-
 _TRANSACTION_TIMEOUT = "25P04"
 """Since PostgreSQL 17; psycopg2 has no name for it."""
 
@@ -42,12 +39,14 @@ _IN_A_FUNCTION = "CONTEXT:"
 a login has one where a function raised it; no SQLSTATE of a login comes through the driver."""
 
 
-def no_connection(error: psycopg2.Error, database: str, seconds: float) -> DatabaseUnreachable:
+def no_connection(
+    error: psycopg2.Error, database: str, seconds: float, limit_seconds: int
+) -> DatabaseUnreachable:
     """Why there is none; the driver's message holds the address and the user, and is dropped."""
     message = f"no connection to the database {database}"
-    if seconds >= CONNECT_SECONDS - 1:
+    if seconds >= limit_seconds - 1:
         return DatabaseUnreachable(
-            f"{message} within {CONNECT_SECONDS} seconds; {NO_ENTRY}", at_login=True
+            f"{message} within {limit_seconds} seconds; {NO_ENTRY}", at_login=True
         )
     if _IN_A_FUNCTION in str(error):
         return DatabaseUnreachable(f"{message}: {AT_LOGIN}", at_login=True)

@@ -209,7 +209,7 @@ def unneeded_by(stack: Deployment, role: str, answers: list[Answer]) -> Iterator
             "rds:AddTagsToResource",
             marks=pytest.mark.thorough,
         ),
-        ("DrillRole", "InvokeStates", "nothing could say why", "lambda:InvokeFunction"),
+        ("DrillRole", "InvokeStates", "nothing could put into words why", "lambda:InvokeFunction"),
     ],
 )
 def test_a_drill_whose_role_lacks_a_statement_does_not_pass(

@@ -90,16 +90,26 @@ def test_a_lost_report_is_told_with_the_verdict_that_is_known(
     assert ending.execution_arn in sent.message
 
 
-def test_where_no_function_can_say_why_people_are_notified_still(cloud: Cloud) -> None:
+@pytest.mark.parametrize(
+    ("document", "verdict", "error"),
+    [
+        ({"mode": "snapshot"}, "INCONCLUSIVE", "DrillInconclusive"),
+        ({"expectations": WRONG}, "FAILED", "DrillFailed"),
+    ],
+)
+def test_where_no_function_can_say_why_people_are_notified_still(
+    cloud: Cloud, document: dict[str, Any], verdict: str, error: str
+) -> None:
     def before(state: str, _event: Any) -> None:
         if state in ("PublishReport", "ExplainFailure"):
             raise RuntimeError("a broken function")
 
     cloud.functions.before = before
-    ending, sent = message(cloud, {"mode": "snapshot"})
-    assert (ending.status, ending.error) == ("FAILED", "DrillInconclusive")
-    assert sent.attributes == {"verdict": "INCONCLUSIVE", "source": "unknown"}
-    assert "nothing could say why" in sent.message
+    ending, sent = message(cloud, document)
+    assert (ending.status, ending.error) == ("FAILED", error)
+    assert sent.attributes == {"verdict": verdict, "source": "unknown"}
+    assert f"{verdict}: a drill ended without a report" in sent.message
+    assert "PublishReport: RuntimeError, then RuntimeError" in sent.message
     assert ending.execution_arn in sent.message
 
 

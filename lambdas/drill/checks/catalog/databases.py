@@ -10,8 +10,8 @@ from typing import Any
 
 from psycopg2 import errorcodes
 
+from lambdas.adapters.connecting import CONNECT_SECONDS
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
-from lambdas.adapters.postgres_errors import CONNECT_SECONDS
 from lambdas.adapters.session_settings import READ
 from lambdas.drill.checks.shape import Check, CheckContext, Survey, failed
 from lambdas.drill.units import Claim, Measurement, Status, Unit
