@@ -9,12 +9,12 @@ from collections import Counter
 import pytest
 
 EVERY = {
-    "test_kills.py::test_a_function_that_ended_is_tried_again_and_loads_nothing_twice": 5,
-    "test_kills.py::test_what_always_fails_leaves_all_or_nothing_and_says_which": 5,
+    "test_kills.py::test_a_function_that_ended_is_tried_again_and_loads_nothing_twice": 12,
+    "test_kills.py::test_what_always_fails_leaves_all_or_nothing_and_says_which": 12,
     "test_kills.py::test_denied_evidence_leaves_all_or_nothing_and_says_which": 3,
     "test_ways.py::test_a_new_table_is_there_with_all_rows_or_not_at_all": 3,
     "test_patience.py::test_what_passes_by_itself_is_asked_for_again": 3,
-    "test_moving.py::test_the_first_row_that_is_refused_is_told": 4,
+    "test_moving.py::test_the_first_row_that_is_refused_is_told": 8,
     "test_bad_rows.py::test_it_is_told_where_and_why_and_never_what": 3,
     "test_bad_rows.py::test_lines_are_counted_as_an_editor_counts_them": 5,
     "test_bad_rows.py::test_exactly_the_bad_rows_are_left_out": 5,
@@ -25,6 +25,9 @@ EVERY = {
     "test_faulty_copies.py::test_the_same_on_the_copy_alone_is_damage": 6,
     "test_writes.py::test_rows_that_move_to_other_blocks_are_compared_as_a_whole": 4,
     "test_power.py::test_what_is_wrong_is_found_and_named": 3,
+    "test_written.py::test_what_people_have_comes_back_as_it_was_written": 6,
+    "test_watch.py::test_a_value_has_a_type_if_and_only_if_the_server_prints_it_so": 4,
+    "test_watch.py::test_quotes_around_a_field_pass": 4,
     "test_failures.py::test_a_throttled_call_is_tried_again_until_it_passes": 3,
 }
 """File and name of the test: of how many cases one stays."""
