@@ -143,7 +143,7 @@ lint: $(VENV)/ready ## ruff and mypy
 docs: $(VENV)/ready ## write what comes from something else: the deployed state machines, the tables of docs/
 	@$(RUN) -m ops.tables
 
-lock: $(VENV)/ready ## write requirements.txt anew from requirements.in
+lock: $(VENV)/ready ## write requirements.txt again from requirements.in
 	@UV_SYSTEM_CERTS=1 $(VENV)/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url \
 	  --python-version 3.11 --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@UV_SYSTEM_CERTS=1 $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \

@@ -203,7 +203,7 @@ class _Made:
             "buckets": dict(unit.buckets),
             "columns": "0",
             "rows": 0,
-            "standing rows": 0,
+            "stable rows": 0,
             "younger rows": 0,
             "standing": [10_000 + n for n in range(number)],
             "hashes": [2**63 + n for n in range(number)],

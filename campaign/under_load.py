@@ -50,7 +50,7 @@ class Weathered:
     Attributes:
         alarms: what was said to be wrong with the undamaged copy.
         unmeasured: what could not be measured there.
-        found, missed: the damages done to one standing row.
+        found, missed: the damages done to one stable row.
     """
 
     seed: int
@@ -101,7 +101,7 @@ def _print(console: Console, found: list[Weathered], seeds: range) -> None:
         f"{len(found)} workloads (seeds {seeds.start} to {seeds.stop - 1}),"
         f" {sum(each.crashed for each in found)} with a crash of the source:"
         f" {sum(bool(each.alarms) for each in found)} false alarms;"
-        f" {caught} of {caught + missed} damages to one standing row found;"
+        f" {caught} of {caught + missed} damages to one stable row found;"
         f" tables: {', '.join(f'{n} {claim}' for claim, n in sorted(claims.items()))};"
         f" {sum(bool(each.unmeasured) for each in found)} with something unmeasured,"
         f" {sum(not each.found and not each.missed for each in found)} with nothing to damage"

@@ -39,7 +39,7 @@ def logged(state: str) -> Callable[[Handler], Handler]:
             except TimeMachineError as error:
                 logger.warning("state failed", error=type(error).__name__, reason=str(error))
                 raise
-            except Exception as error:  # noqa: BLE001 -- told as ours
+            except Exception as error:  # noqa: BLE001 -- reported as ours
                 where = innermost_line(error)
                 logger.error("state failed unexpectedly", error=type(error).__name__, where=where)
                 raise InternalFault(f"{type(error).__name__} at {where}") from None

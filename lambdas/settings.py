@@ -82,7 +82,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 
 
 def _by_instance(secrets: Mapping[str, str]) -> Mapping[str, str]:
-    """RDS keeps identifiers in small letters."""
+    """RDS keeps identifiers in lower case."""
     return {name.lower(): secret for name, secret in secrets.items()}
 
 
@@ -113,8 +113,8 @@ class _Reader:
         value = self.text(name, default)
         if not _PREFIX.fullmatch(value):
             self._faults.append(
-                f"{name} must be 1 to 12 small letters, digits and single hyphens, a letter first"
-                " and no hyphen last"
+                f"{name} must be 1 to 12 lower-case letters, digits and single hyphens, a letter"
+                " first and no hyphen last"
             )
         return value
 

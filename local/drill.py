@@ -279,7 +279,7 @@ def _input(name: str, sql_file: Path | None, damage: Damage | None) -> Any:
 
 
 def _faults(document: Any) -> list[str]:
-    """What PlanDrill will refuse, told before there is a cloud: it would take its time to start."""
+    """What PlanDrill will refuse, said before there is a cloud: it would take its time to start."""
     request, faults = requests.understood(document)
     if request is None:
         return faults

@@ -64,7 +64,7 @@ _SETTINGS = {
     "fsync": "off",
     "log_destination": "stderr",
     "logging_collector": "off",
-    # An ERROR quotes values; starts, stops, crashes and recovery are told at LOG and above.
+    # An ERROR quotes values; starts, stops, crashes and recovery are reported at LOG and above.
     "log_min_messages": "log",
     "log_min_error_statement": "panic",
     "wal_level": "replica",

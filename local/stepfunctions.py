@@ -2,7 +2,7 @@
 
 It lacks a JSONata evaluator, writes the values of variables into the text that it hands to one,
 sleeps through retries in real time, and asks nobody whether the machine's role may do what it does.
-It also parses a machine anew for each execution, which takes a quarter of a drill's processor time.
+It also parses a machine again for each execution: a quarter of a drill's processor time.
 Each repair is small and goes in through the interpreter's own seams.
 """
 

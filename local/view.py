@@ -125,12 +125,12 @@ def _results(results: list[dict[str, Any]]) -> Table:
 def _measured(result: dict[str, Any]) -> str:
     if result["check"] == "catalog":
         return f"{sum(result['measured'].values()):,} objects"
-    rows = result["measured"].get("standing rows", result["measured"].get("rows"))
+    rows = result["measured"].get("stable rows", result["measured"].get("rows"))
     return "" if rows is None else f"{rows:,}"
 
 
 def _expected(result: dict[str, Any]) -> str:
-    pair = result["expected"].get("standing rows")
+    pair = result["expected"].get("stable rows")
     if pair is None:
         return ""
     low, high = pair

@@ -206,7 +206,7 @@ def _parse(document: Mapping[str, Any]) -> DeploymentSettings:
 
 
 def _source(entry: Mapping[str, Any]) -> Source:
-    # RDS keeps identifiers in small letters.
+    # RDS keeps identifiers in lower case.
     return Source(**{**entry, "db_instance_id": entry["db_instance_id"].lower()})
 
 

@@ -59,8 +59,8 @@ def _share_out(job: Job, databases: Sequence[str]) -> Found:
         with SessionCache(partial(opened, job)) as lender:
             for database, relation in _taken_from(waiting):
                 buckets = stable_rows.buckets_for(relation.size_bytes, BLOCK_BYTES)
-                with lender.lending("counts")(database) as session:
-                    counted = stable_rows.count_standing(session, relation, horizon, buckets)
+                with lender.sessions_for("counts")(database) as session:
+                    counted = stable_rows.count_stable_rows(session, relation, horizon, buckets)
                 found[database, relation.table] = counted
         return found
 

@@ -65,7 +65,7 @@ LEFT: dict[str, str] = {
         "track_functions track_io_timing track_wal_io_timing update_process_title"
     ),
     (
-        "only a superuser's, and told by itself: a query, a library or the login fails with an"
+        "only a superuser's, and it shows by itself: a query, a library or the login fails with an"
         " error, and nothing is answered wrongly"
     ): (
         "dynamic_library_path extension_control_path extension_destdir lo_compat_privileges "

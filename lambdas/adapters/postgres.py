@@ -214,7 +214,7 @@ class Session:
         try:
             yield
         except BaseException:
-            # A lost connection has rolled back already, and can't be told to.
+            # A lost connection has rolled back already, and can't do it again.
             with suppress(DatabaseUnreachable, QueryFailed):
                 self.run("ROLLBACK", action=action)
             raise
@@ -227,7 +227,7 @@ class Session:
             relation: the name of the table, without its schema.
 
         Raises:
-            RowRefused: PostgreSQL refused a row; told by line and column, never by value.
+            RowRefused: PostgreSQL refused a row; named by line and column, never by value.
             QueryFailed, DatabaseUnreachable: anything else; what ``feed`` raised comes through.
         """
         with self._connection.cursor() as cursor:

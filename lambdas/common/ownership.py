@@ -105,7 +105,7 @@ def require_ours(owner: Owner, role: str, name: str, tags: Mapping[str, str]) ->
     """Guard of every change and deletion.
 
     Raises:
-        NotOurs: this drill did not make it, or that can't be told.
+        NotOurs: this drill did not make it, or that can't be decided.
     """
     reason = why_not_ours(owner, role, name, tags)
     if reason:

@@ -118,9 +118,15 @@ class Measurement:
     violations: tuple[Violation, ...] = ()
 
 
+_RENAMED = {"standing rows": "stable rows"}
+"""What version 0.4 measured under another name: a drill may run across a deployment."""
+
+
 def unit_from(document: Mapping[str, Any]) -> Unit:
     """A unit as it lies in the evidence."""
-    bounds = {name: (low, high) for name, (low, high) in document["bounds"].items()}
+    bounds = {
+        _RENAMED.get(name, name): (low, high) for name, (low, high) in document["bounds"].items()
+    }
     return Unit(
         **{**known_fields(Unit, document), "bounds": bounds, "claim": Claim(document["claim"])}
     )
@@ -134,6 +140,9 @@ def measurement_from(document: Mapping[str, Any]) -> Measurement:
             **known_fields(Measurement, document),
             "claim": None if claim is None else Claim(claim),
             "status": Status(document["status"]),
+            "measured": {
+                _RENAMED.get(name, name): value for name, value in document["measured"].items()
+            },
             "findings": tuple(document["findings"]),
             "notes": tuple(document["notes"]),
             "warnings": tuple(document.get("warnings", ())),

@@ -47,7 +47,7 @@ def leftovers_of(event: Mapping[str, Any]) -> Leftovers | None:
 
 
 def _of_execution(detail: Mapping[str, Any]) -> Leftovers | None:
-    """Its folder is told by the same three as when it was planned: input, ARN and start."""
+    """Its folder is known by the same three as when it was planned: input, ARN and start."""
     if detail["status"] == "SUCCEEDED" and not _said_left(detail):
         return None
     document = _document(detail)

@@ -108,8 +108,8 @@ def _contradictions(document: Mapping[str, Any]) -> list[str]:
         )
     if form.escape != form.quote and document.get("max_errors"):
         message.append(
-            "max_errors: rows can't be told apart where another character escapes the quote; leave"
-            " it out, or double the quotes"
+            "max_errors: rows can't be distinguished where another character escapes the quote;"
+            " leave it out, or double the quotes"
         )
     if form.delimiter == form.escape:
         message.append("format.escape: must not be the delimiter; give another one")

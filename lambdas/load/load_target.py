@@ -15,7 +15,7 @@ DEFAULT_PORT = 5432
 
 
 def target_name(target: Mapping[str, Any]) -> str:
-    """The one name of a target that gives ``db_instance_id`` or ``endpoint``, in small letters."""
+    """The one name of a target that gives ``db_instance_id`` or ``endpoint``, in lower case."""
     if "endpoint" not in target:
         return str(target["db_instance_id"]).lower()
     host, _, port = str(target["endpoint"]).lower().partition(":")
@@ -38,7 +38,7 @@ def contradictions(target: Mapping[str, Any]) -> list[str]:
 def login_faults(
     target: Mapping[str, Any], load_secrets: Mapping[str, str], prefix: str
 ) -> list[str]:
-    """A target must be one whose login the deployment knows; told before anything is looked up.
+    """A target must be one whose login the deployment knows; said before anything is looked up.
 
     An instance with a name of our own copies' is looked at first, see :func:`copy_faults`.
     """

@@ -1,4 +1,4 @@
-"""What PostgreSQL refuses only for now is told apart, and every refusal says what helps.
+"""What PostgreSQL refuses only for now is distinguished, and every refusal says what helps.
 
 For sessions that a state machine tries again as a whole; the codes are those of PostgreSQL's
 appendix "PostgreSQL Error Codes".

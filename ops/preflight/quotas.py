@@ -120,7 +120,7 @@ def judge_quota(need: Need, known: tuple[int, int] | None) -> Answer:
     raise_it = f"have the quota {need.quota} raised (Service Quotas, Amazon RDS), or {need.remedy}"
     if known is None:
         return warning(
-            subject, f"RDS told none of the name {need.quota}", "look it up in Service Quotas"
+            subject, f"RDS named none of the name {need.quota}", "look it up in Service Quotas"
         )
     used, most = known
     says = f"{used} of {most} are used, and the deployment comes to {need.most} more"

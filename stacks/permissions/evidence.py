@@ -18,7 +18,7 @@ DRILLS, LOADS = "drills", "loads"
 
 
 def read(names: Names, *names_of_documents: str, of: str = DRILLS) -> list[Grant]:
-    """Read documents of any drill, or load; be told when one was never written."""
+    """Read documents of any drill, or load; learn when one was never written."""
     return [
         Grant(
             "ReadEvidence",

@@ -48,7 +48,7 @@ class Names:
     Attributes:
         url_suffix: what the partition's host names end in, ``amazonaws.com`` or another.
         stack: the value of the tag ``time-machine:stack``.
-        sources: identifiers of the production instances, in small letters.
+        sources: identifiers of the production instances, in lower case.
         source_secret_arns: by source, the whole ARN of its read-only login's secret.
         source_secret_key_arns: customer-managed keys of those secrets.
         kms_key_arns: customer-managed keys of encrypted sources.
@@ -58,7 +58,7 @@ class Names:
         parameter_groups: likewise for its parameter group.
         load_buckets: the buckets that loads read; with none there is no load.
         load_bucket_key_arns: customer-managed keys of their objects.
-        load_targets: identifiers of the instances that are loaded into, in small letters; endpoints
+        load_targets: identifiers of the instances that are loaded into, in lower case; endpoints
             have none.
         load_secret_arns: the whole ARNs of the secrets with their logins.
         load_secret_key_arns: customer-managed keys of those secrets.

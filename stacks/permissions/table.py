@@ -1,4 +1,4 @@
-"""The policies as a table for a reviewer; ``python -m stacks.permissions.table`` writes it anew.
+"""The policies as a table for a reviewer; ``python -m stacks.permissions.table`` writes it again.
 
 It stands in ``docs/security.md`` between two markers, and a test holds it against the policies.
 """

@@ -86,8 +86,8 @@ def _swap_two_pages(file: Path) -> None:
         (_flip_a_byte, "XX001"),
         (_swap_two_pages, "XX001"),
         (Path.unlink, "58P01"),
-        (_zero_a_page, "standing rows"),
-        (_cut_in_half, "standing rows"),
+        (_zero_a_page, "stable rows"),
+        (_cut_in_half, "stable rows"),
     ],
 )
 def test_a_damaged_heap_is_found_and_its_table_named(

@@ -67,17 +67,17 @@ class Damage:
 
 DAMAGES = {
     "a row deleted": Damage(
-        "DELETE FROM quiet WHERE id = 77", ("power: public.quiet", "2,999 standing rows")
+        "DELETE FROM quiet WHERE id = 77", ("power: public.quiet", "2,999 stable rows")
     ),
     "a row changed": Damage(
-        "UPDATE quiet SET body = 'y' WHERE id = 77", ("power: public.quiet", "2,999 standing rows")
+        "UPDATE quiet SET body = 'y' WHERE id = 77", ("power: public.quiet", "2,999 stable rows")
     ),
     "a row deleted from a bucket that stood still": Damage(
         "DELETE FROM busy WHERE ctid = '(130,1)'", ("power: public.busy", "blocks 128 to 191")
     ),
-    "a table emptied": Damage("TRUNCATE quiet CASCADE", ("power: public.quiet", "0 standing rows")),
+    "a table emptied": Damage("TRUNCATE quiet CASCADE", ("power: public.quiet", "0 stable rows")),
     "a materialised view refreshed": Damage(
-        "REFRESH MATERIALIZED VIEW kept", ("power: public.kept", "0 standing rows")
+        "REFRESH MATERIALIZED VIEW kept", ("power: public.kept", "0 stable rows")
     ),
     "an index dropped": Damage("DROP INDEX by_body", ("index public.quiet.by_body is missing",)),
     "an index made invalid": Damage(

@@ -234,7 +234,7 @@ def test_an_index_that_lacks_rows_is_found_with_block_and_tuple(copied: Prepared
     """Stale files: every page of them reads well. So do pages of zeros.
 
     The first page of a BRIN divides by zero then, which is no code of damaged data: it is wrong
-    since the rows themselves give no error. Older planners refuse it, and take it made anew.
+    since the rows themselves give no error. Older planners refuse it, and take it made again.
     """
     taken, old = copied
     brin, crowded = title(INDEXES.index("brin (b)")), "public.crowded_both"
@@ -251,7 +251,7 @@ def test_an_index_that_lacks_rows_is_found_with_block_and_tuple(copied: Prepared
     wrong = {name for name, result in found.items() if result.status is Status.WRONG}
     assert wrong - {brin} == {*(title(number) for number in STALE.values()), crowded}
     divides = taken.source.server.binaries.major >= DIVIDES_BY_ZERO
-    assert_wrong(found[brin], brin, "without this index gave no error" if divides else "made anew")
+    assert_wrong(found[brin], brin, "without this index gave no error" if divides else "made again")
     assert_wrong(found[title(0)], "rows can't be found", "at block", "on the source")
 
 

@@ -88,10 +88,10 @@ def test_rows_from_before_the_wrap_stand_and_those_written_across_it_are_younger
     assert judgement.verdict is Verdict.PASSED, judgement.reasons
     counted = results_of(judgement, "counts", "tm")
     assert counted["public.quiet"].claim is Claim.PROVEN
-    assert counted["public.t"].measured == {"rows": 150, "standing rows": 100, "younger rows": 50}
+    assert counted["public.t"].measured == {"rows": 150, "stable rows": 100, "younger rows": 50}
     (catalog,) = results_of(judgement, "catalog", "tm").values()
     assert not catalog.notes
-    assert_failed(damaged, "tm: public.t", "99 standing rows")
+    assert_failed(damaged, "tm: public.t", "99 stable rows")
 
     with taken(late) as found, found.restored() as copy:
         judgement = found.judged(copy)
@@ -100,7 +100,7 @@ def test_rows_from_before_the_wrap_stand_and_those_written_across_it_are_younger
     assert judgement.verdict is Verdict.PASSED, judgement.reasons
     counted = results_of(judgement, "counts", "tm")
     assert {result.claim for result in counted.values()} == {Claim.PROVEN}
-    assert counted["public.t"].measured == {"rows": 150, "standing rows": 150, "younger rows": 0}
+    assert counted["public.t"].measured == {"rows": 150, "stable rows": 150, "younger rows": 0}
 
 
 def test_the_server_and_we_agree_on_who_is_young(late: Source) -> None:

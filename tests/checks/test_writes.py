@@ -112,7 +112,7 @@ def test_rows_that_move_to_other_blocks_are_compared_as_a_whole(
     assert judgement.verdict is Verdict.PASSED, judgement.reasons
     result = results_of(judgement, "counts", database)["public.t"]
     assert (result.claim, result.measured["rows"]) == (Claim.CONSISTENT, 5000)
-    assert_failed(damaged, f"{database}: public.t", "4,999 standing rows")
+    assert_failed(damaged, f"{database}: public.t", "4,999 stable rows")
 
 
 def test_tables_that_come_and_go_do_not_keep_the_source_from_being_read(

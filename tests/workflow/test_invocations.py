@@ -18,7 +18,7 @@ QUICK = {"ServiceException": "an error of Lambda's own"}
 
 WAKING = {
     "TooManyRequestsException": "the account's executions are taken, by a batch for minutes",
-    "ResourceNotReadyException": "asleep after 14 idle days: its way into the VPC is made anew",
+    "ResourceNotReadyException": "asleep after 14 idle days: its way into the VPC is made again",
     "ENINotReadyException": "the network interface is not ready yet",
     "EC2ThrottledException": "EC2 throttles Lambda, which makes interfaces",
     "EC2UnexpectedException": "EC2 answered Lambda with something unexpected",

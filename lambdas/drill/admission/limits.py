@@ -1,4 +1,4 @@
-"""What the deployment's roles are bounded to, told before anything is created.
+"""What the deployment's roles are bounded to, said before anything is created.
 
 IAM has the last word; without this, a drill would hear it only after its snapshot was taken.
 """

@@ -138,7 +138,7 @@ def _behind(before: dict[str, Any], position: int) -> Iterator[str]:
 
 
 def _out_of_age(following: int, first: int, last: int) -> Iterator[str]:
-    """Whether the copy counts its transactions from another place of their circle.
+    """Whether the copy counts its transactions from another transaction ID epoch or far away in it.
 
     What was rolled back at the end need not be known to it, so that it may lie a little before the
     source's ``first``; those that were committed are asked for one by one.

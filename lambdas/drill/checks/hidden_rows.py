@@ -50,7 +50,7 @@ def seeing_all_rows(session: Session, oids: Sequence[int], name: str) -> Iterato
     try:
         yield
     finally:
-        # A lost connection is told by what lost it.
+        # A lost connection is reported by what lost it.
         with suppress(DatabaseUnreachable):
             session.run("SET ROLE NONE", action="becoming the copy's master user again")
 

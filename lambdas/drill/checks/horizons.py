@@ -23,8 +23,8 @@ from lambdas.drill.units import Claim, Measurement, Unit
 NAME = "horizons"
 
 ADVICE = "look at the source's; if it is the same there, vacuum it and mind the server's log"
-TOLD = 3
-"""Horizons of one database that are told; the others are counted."""
+SHOWN = 3
+"""Horizons of one database that are named; the others are counted."""
 
 # Views, and tables of other access methods, have none; an age of what is no transaction is endless.
 _TABLES = """
@@ -69,7 +69,7 @@ def run(unit: Unit, context: CheckContext) -> Measurement:
     message = [
         f"{what} is {value}, beyond the newest transaction; {ADVICE}" for what, value in ahead
     ]
-    for text in shortened(message, TOLD, "more horizons"):
+    for text in shortened(message, SHOWN, "more horizons"):
         outcome.wrong(text)
     return outcome.measurement(unit)
 

@@ -50,7 +50,7 @@ def explaining(session: Session, relation: Relation) -> Iterator[None]:
 
 
 def explained(session: Session, relation: Relation, error: QueryFailed) -> QueryFailed:
-    """The same error with the remedy for this very relation, where it can be told.
+    """The same error with the remedy for this very relation, where it is known.
 
     Args:
         session: with no transaction open; what it asks may fail, and then nothing more is known.

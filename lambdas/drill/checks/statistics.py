@@ -22,8 +22,8 @@ GRANT = (
     "let the copy's master user read them on the source: as a member of their owner's role, or with"
     " BYPASSRLS where row security is forced"
 )
-TOLD = 3
-"""Damaged statistics of one database that are told; the others are counted."""
+SHOWN = 3
+"""Damaged statistics of one database that are named; the others are counted."""
 
 _TABLES = """
 SELECT DISTINCT quote_ident(schemaname) || '.' || quote_ident(tablename), schemaname, tablename
@@ -123,7 +123,7 @@ def run(unit: Unit, context: CheckContext) -> Measurement:
             outcome.not_asked(f"extended statistics may not be read; {GRANT}")
         if not findings:
             findings = [*_of_other_types(session), *_out_of_shape(session)]
-    for message in shortened([f"{finding}; {ADVICE}" for finding in findings], TOLD):
+    for message in shortened([f"{finding}; {ADVICE}" for finding in findings], SHOWN):
         outcome.wrong(message)
     return outcome.measurement(unit)
 

@@ -1,4 +1,4 @@
-"""What people are told of a drill: a subject line and a message to be read on a phone."""
+"""What people read of a drill: a subject line and a message to be read on a phone."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +17,8 @@ LINE_LENGTH = 200
 WARNING_LENGTH = 450
 """A warning ends with what to do about it."""
 
-REASONS_TOLD = 3
-FAULTS_TOLD = 10
+REASONS_SHOWN = 3
+FAULTS_SHOWN = 10
 REFUSED = "REFUSED"
 UNKNOWN = "unknown"
 
@@ -90,7 +90,7 @@ def of_refusal(source: Any, faults: Sequence[str], execution: str) -> Notice:
     name = _name(source)
     lines = [
         f"{REFUSED}: a drill of {name} did not start.",
-        *(_cut(f"- {fault}") for fault in shortened(faults, FAULTS_TOLD)),
+        *(_cut(f"- {fault}") for fault in shortened(faults, FAULTS_SHOWN)),
         "To do: correct the input; the execution names every fault.",
         *_console(execution),
     ]
@@ -162,7 +162,7 @@ def _in_short(report: Mapping[str, Any]) -> str:
 
 
 def _reasons(reasons: list[str], length: int = LINE_LENGTH) -> Iterator[str]:
-    for reason in shortened(reasons, REASONS_TOLD, "more, in the report"):
+    for reason in shortened(reasons, REASONS_SHOWN, "more, in the report"):
         yield _cut(f"- {reason}", length)
 
 

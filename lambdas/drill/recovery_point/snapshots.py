@@ -1,4 +1,4 @@
-"""The snapshots that drills took, told apart from all others and as people read them."""
+"""The snapshots that drills took, distinguished from all others and as people read them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -57,7 +57,7 @@ def why_not_a_snapshot(stack: str, prefix: str, snapshot: Described) -> str:
 
 
 def source_of(snapshot: Described) -> str:
-    """The identifier of the instance that the snapshot was taken of, in small letters."""
+    """The identifier of the instance that the snapshot was taken of, in lower case."""
     return str(snapshot.get("DBInstanceIdentifier", "")).lower()
 
 

@@ -14,7 +14,7 @@ from lambdas.drill.verdict.verdict import ROWS_CHECK, Result
 
 ROWS = "rows"
 COLLAPSED_TO = 0.5
-"""Of the rows that there were; fewer are told."""
+"""Of the rows that there were; fewer are reported."""
 
 FEWEST_ROWS = 100
 """Smaller tables come and go."""

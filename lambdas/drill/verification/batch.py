@@ -6,7 +6,7 @@ connection is measured again: the server may have fallen over somebody else's un
 is a finding.
 
 A damaged catalog also answers what no check can make sense of: NULL for a name, no row where there
-is always one. Such an answer costs its unit, which is then told as not measured, and no other.
+is always one. Such an answer costs its unit, which is then reported as not measured, and no other.
 """
 
 import time
@@ -74,7 +74,7 @@ def _planned(check: Check, survey: Survey) -> Iterator[Unit]:
 def measure_batch(
     units: Sequence[Unit], context: CheckContext, seconds_left: SecondsLeft
 ) -> Iterator[Measurement]:
-    """Measure each unit; the ones that no time is left for are told as unmeasured."""
+    """Measure each unit; the ones that no time is left for are reported as unmeasured."""
     with SessionCache(context.session) as session_cache:
         for unit in units:
             if unit.exempt:
@@ -101,7 +101,7 @@ def _measure(
 def _tried(
     unit: Unit, context: CheckContext, session_cache: SessionCache, seconds_left: SecondsLeft
 ) -> Measurement:
-    lent = replace(context, session=session_cache.lending(unit.check, unit_seconds(unit)))
+    lent = replace(context, session=session_cache.sessions_for(unit.check, unit_seconds(unit)))
     for loss in range(1, LOSSES + 1):
         try:
             return CHECKS[unit.check].run(unit, lent)

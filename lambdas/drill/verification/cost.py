@@ -15,7 +15,7 @@ USD_A_GB_SECOND = 0.0000133334
 USD_A_REQUEST = 0.20 / 1_000_000
 MIB_A_GB = 1024
 MIB, GIB = 2**20, 2**30
-LEAST_USD_TOLD = 0.0001
+LEAST_USD_SHOWN = 0.0001
 
 USERS_QUERIES = "expectations"
 """The check of the user's own queries: nobody knows what they read."""
@@ -58,7 +58,7 @@ def in_words(cost: Mapping[str, float]) -> str:
         return ""
     batches = f"{cost['batches']:,} batch{'' if cost['batches'] == 1 else 'es'}"
     usd = cost["lambda_usd"]
-    money = f"about ${usd:,.4f}" if usd >= LEAST_USD_TOLD else f"less than ${LEAST_USD_TOLD}"
+    money = f"about ${usd:,.4f}" if usd >= LEAST_USD_SHOWN else f"less than ${LEAST_USD_SHOWN}"
     return (
         f"Measuring the copy: {_size(cost['bytes_planned'])} planned to be read"
         f" in {batches}, {cost['seconds']:,.1f} s of VerifyBatch, {money} in Lambda."

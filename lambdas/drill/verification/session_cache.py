@@ -16,9 +16,9 @@ Connect = Callable[[str], AbstractContextManager[Session]]
 
 
 class SessionCache:
-    """Lends sessions to one borrower after the other; use it in a ``with``.
+    """Opens sessions for one owner after the other; use it in a ``with``.
 
-    One session is kept at most, and never beside one that is lent.
+    One session is kept at most, and never next to one that is in use.
     """
 
     def __init__(self, connect: Connect) -> None:
@@ -32,12 +32,12 @@ class SessionCache:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def lending(self, borrower: str, seconds: float = math.inf) -> Connect:
-        """Opens sessions of a borrower, whose statements may take ``seconds`` at most."""
+    def sessions_for(self, owner: str, seconds: float = math.inf) -> Connect:
+        """Opens sessions of an owner, whose statements may take ``seconds`` at most."""
 
         @contextmanager
-        def lent(database: str) -> Iterator[Session]:
-            key = (borrower, database)
+        def opened_for(database: str) -> Iterator[Session]:
+            key = (owner, database)
             session = self._renewed(key) or self._opened(database)
             try:
                 if seconds < session.statement_seconds:
@@ -48,7 +48,7 @@ class SessionCache:
                 raise
             self._kept = (key, session)
 
-        return lent
+        return opened_for
 
     def _renewed(self, key: tuple[str, str]) -> Session | None:
         """The kept session, as it was when it was new; None when it is another's or was lost."""

@@ -35,7 +35,7 @@ OUT_OF_TIME = (
     "out of time: the source gave too little to a connection, or the deadline came; more"
     " baseline_connections, a longer deadline_minutes, or the baseline catalog"
 )
-ANEW = "the database was made anew on the source"
+RECREATED = "the database was dropped and created again on the source"
 GAP = "too many transactions ran between the two readings"
 
 _NEWEST = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
@@ -196,7 +196,7 @@ def _read_group(
         relations = {row[0]: Relation(*row) for row in rows}
     for unit in list(units):
         if number != unit.number:
-            yield {"closed": ANEW} if not unit.relation else {"absent": ANEW}
+            yield {"closed": RECREATED} if not unit.relation else {"absent": RECREATED}
         elif seconds_left() < 1:
             yield _unread(unit, OUT_OF_TIME)
         elif not unit.relation:
@@ -287,7 +287,7 @@ def _read_chunk(
     with stable_rows.held(session, relation) as file:
         if not file:
             return {}
-        counted = stable_rows.count_standing(session, relation, horizon, buckets, unit.blocks)
+        counted = stable_rows.count_stable_rows(session, relation, horizon, buckets, unit.blocks)
     return {
         **counted.sums,
         "blocks": list(unit.blocks),

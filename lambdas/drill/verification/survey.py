@@ -70,7 +70,9 @@ def _look_into(connect: Connect, database: SurveyedDatabase) -> SurveyedDatabase
     with SessionCache(connect) as session_cache:
         for check in CHECKS.values():
             if check.look is not None:
-                seen[check.name] = _seen(session_cache.lending("looks"), database.name, check.look)
+                seen[check.name] = _seen(
+                    session_cache.sessions_for("looks"), database.name, check.look
+                )
     return replace(database, relations=relations, seen=seen)
 
 
@@ -87,7 +89,7 @@ def why_closed(connect: Connect, database: str, error: DatabaseUnreachable) -> s
 
 
 def _tools(connect: Connect, database: str) -> dict[str, Discovered]:
-    """Make the tools; told only if the database could not bear it."""
+    """Make the tools; an error only if the database could not bear it."""
     try:
         with connect(database) as session:
             install_tools(session)

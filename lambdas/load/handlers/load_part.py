@@ -1,4 +1,4 @@
-"""LoadPart: copy one part, in one transaction, whither the plan says."""
+"""LoadPart: copy one part, in one transaction, into the table that the plan names."""
 
 import os
 import time

@@ -15,7 +15,7 @@ from lambdas.load.reading.transcode import as_utf8
 from lambdas.load.reading.watch import Watch, WouldChange
 
 Progress = Callable[[int, int], None]
-"""Told the bytes and the lines so far, now and then."""
+"""Hears of the bytes and the lines so far, now and then."""
 
 TELL_SECONDS = 2.0
 

@@ -73,7 +73,7 @@ def faults(
     free = [name for name in known if name not in names]
     alike = {name: like for name in names if name not in known and (like := _alike(name, free))}
     if not alike and not any(name in known for name in names):
-        # Perhaps it is no header: what it holds may be data, and is not told.
+        # Perhaps it is no header: what it holds may be data, and is not shown.
         return [f"the first row names no column of the table; is there a header?{_hint(names)}"]
     nameless = {name for name in names if not name or (not name.strip() and name not in known)}
     blank = [str(number) for number, name in enumerate(names, start=1) if name in nameless]
@@ -115,7 +115,7 @@ def unseparated(names: Sequence[str], delimiter: str) -> list[str]:
     """What keeps a table from being made of a header that is one name with another delimiter.
 
     Only the input can say that it is one name all the same. What it holds may be data, and is not
-    told.
+    said.
     """
     if not (found := _separator(names)):
         return []

@@ -1,4 +1,4 @@
-"""The types of a table that is yet to be made, told from the first rows.
+"""The types of a table that is yet to be made, from the first rows.
 
 A column has a type only while each of its values is written as PostgreSQL prints it: such a value
 comes back as it was written, and an identifier such as 01569 or 12E5 is not taken for a number.

@@ -1,4 +1,4 @@
-"""gzip, bzip2 and zstandard, told by their first bytes and never by a name."""
+"""gzip, bzip2 and zstandard, known by their first bytes and never by a name."""
 
 import bz2
 import re

@@ -64,7 +64,7 @@ def copy_statement(
 
 def refusal(refused: RowRefused, where: str, columns: Sequence[str], line: int) -> str:
     """A refused row in words: object, line, column, reason; never a value."""
-    # What stands after a column's name in the message is the value: only a known name is told.
+    # What stands after a column's name in the message is the value: only a known name is shown.
     column = f", column {refused.column}" if refused.column in columns else ""
     return f"{where}: line {line}{column}: {reason_of(refused)}"
 

@@ -79,7 +79,7 @@ def first_refused(
     insertion: Insertion,
     end: float,
 ) -> Offender | None:
-    """The first row that can't go in behind those before it; None when it can't be told.
+    """The first row that can't go in behind those before it; None when it can't be known.
 
     Args:
         end: on the monotonic clock; the search ends before.

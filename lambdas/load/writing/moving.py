@@ -69,7 +69,7 @@ def move(
         place: where a row of a part stands in the data, in words.
 
     Raises:
-        BadData: the rows break a key, a reference or another rule of the table, told by the first
+        BadData: the rows break a key, a reference or another rule of the table, named by the first
             one's place if it was found; or there is a table now that was to be made.
         PartLost: a part is not there, though it was loaded.
     """

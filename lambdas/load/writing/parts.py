@@ -75,7 +75,7 @@ def load_part(
     progress: Progress,
     keep: Callable[[Rejects], None],
 ) -> Staged:
-    """Copy a part whither its target's way says, in one transaction.
+    """Copy a part into the table that its target's way says, in one transaction.
 
     A part that an earlier try has copied is left alone.
 
@@ -106,7 +106,7 @@ class _Copying:
 
     Attributes:
         target: with the types that are known to fit.
-        told: of each column that has another type than was planned.
+        widened: of each column that has another type than was planned.
         planned: the type of each column by its first rows.
     """
 

@@ -37,7 +37,7 @@ class Staged:
         first, end, first_line: of the part's rows within their object.
         row_is_line: whether each row, and the header, is one line, and none was left out.
         widened: columns of a new table that have another type than its first rows suggest, and
-            what is told of each.
+            what is said of each.
     """
 
     load: str

@@ -189,8 +189,8 @@ def test_a_refusal_names_its_source_and_faults() -> None:
 
 def test_a_refusal_of_many_faults_tells_how_many_more() -> None:
     message = notice.of_refusal("orders", ["x: is wrong"] * 30, EXECUTION).message
-    assert message.count("- x: is wrong") == notice.FAULTS_TOLD
-    assert f"- and {30 - notice.FAULTS_TOLD} more" in message
+    assert message.count("- x: is wrong") == notice.FAULTS_SHOWN
+    assert f"- and {30 - notice.FAULTS_SHOWN} more" in message
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def _piece(first: int, last: int | None, content: list[int], **other: Any) -> di
         "columns": "abc",
         "buckets": {"blocks_each": BUCKET_BLOCKS, "number": number},
         "rows": end - first,
-        "standing rows": end - first,
+        "stable rows": end - first,
         "younger rows": 0,
         "standing": [there - here for here, there in zip(starts, ends, strict=True)],
         "hashes": [
@@ -64,7 +64,7 @@ def test_what_lies_beyond_the_last_bucket_is_the_last_one_s() -> None:
     first = {**_piece(0, 128, [1] * 300), "buckets": grown["buckets"]}
     folded = fold([first, grown])
     assert folded["standing"] == [64, 64 + 172]
-    assert folded["standing rows"] == 300
+    assert folded["stable rows"] == 300
 
 
 def test_one_piece_without_a_reading_is_a_relation_without_one() -> None:

@@ -46,8 +46,8 @@ def plan(survey: Survey) -> Iterator[Unit]:
         if closed := before["closed"] or after["closed"]:
             yield _unit(database.name, NAME, unread=closed)
             continue
-        anew = "the database was made anew on the source meanwhile"
-        yield _unit(database.name, NAME, "" if survey.read_twice(database) else anew)
+        recreated = "the database was dropped and created again on the source meanwhile"
+        yield _unit(database.name, NAME, "" if survey.read_twice(database) else recreated)
 
 
 def run(unit: Unit, context: CheckContext) -> Measurement:
@@ -130,7 +130,7 @@ def _unit(database: str, subject: str, exempt: str = "", unread: str = "") -> Un
 
 
 def _told(found: list[comparison.Difference], roles: Mapping[str, str]) -> tuple[str, ...]:
-    """In words; what belongs to a relation that is itself missing is not told again."""
+    """In words; what belongs to a relation that is itself missing is not named again."""
     gone = tuple(
         f"{item.name}{mark}"
         for item in found

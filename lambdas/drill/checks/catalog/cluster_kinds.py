@@ -41,7 +41,7 @@ CLUSTER_KINDS = (
         where=not_of_rds("o.datname"),
         number="",
     ),
-    # RDS gives to roles of its own, and its roles to the master user, which it may do anew when it
+    # RDS gives to roles of its own, and its roles to the master user, which it may do again when it
     # restores.
     Kind(
         f"'{MEMBERSHIP}'",

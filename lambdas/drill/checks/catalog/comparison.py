@@ -156,7 +156,7 @@ def without_more(
 
 
 def is_young(version: int, horizon: int) -> bool:
-    """Whether a 32-bit transaction id began at or after the 64-bit ``horizon``, minding the circle.
+    """Whether a 32-bit transaction id began at or after the 64-bit ``horizon``, which wrap around.
 
     Smaller ids than the first are marks of rows that are older than everything.
     """
@@ -248,7 +248,7 @@ def _is_strange(here: CatalogObject | None, meanwhile: Meanwhile, turned: Collec
 
 
 def _versions_beyond(items: Iterable[CatalogObject], meanwhile: Meanwhile) -> set[int]:
-    """The versions of the source that only seem so new: frozen in another turn of the circle."""
+    """The versions of the source that only seem so new: frozen in an earlier epoch."""
     return {
         version for item in items for version in _versions(item) if _is_beyond(version, meanwhile)
     }

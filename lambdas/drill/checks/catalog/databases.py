@@ -122,7 +122,7 @@ def plan(survey: Survey) -> Iterator[Unit]:
         if known is not None and known == _identity(after[name]):
             yield Unit(f"{NAME}/{name}", NAME, name, "", detail={"missing": True})
         else:
-            why = "may have been dropped, renamed or made anew on the source meanwhile"
+            why = "may have been dropped, renamed or created again on the source meanwhile"
             yield Unit(f"{NAME}/{name}", NAME, name, "", why=why, exempt=True)
 
 

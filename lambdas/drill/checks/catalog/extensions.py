@@ -30,7 +30,7 @@ CANDIDATES = 5
 
 _INTERNAL = "XX"
 """A library of another major version is refused with this class, and some functions complain of
-their arguments with it: whether the library was loaded then can't be told."""
+their arguments with it: whether the library was loaded then can't be known."""
 
 _OF_THE_SERVER = ("08", "53", "57")
 

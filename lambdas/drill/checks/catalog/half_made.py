@@ -80,8 +80,8 @@ SELECT 'index ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname),
  WHERE c.relkind = 'i' AND NOT (i.indisvalid AND i.indisready AND i.indislive)
    AND c.relpersistence <> 't'
 """
-# One of a partitioned table is told once, not for each partition. What is not enforced (18) is so
-# on purpose, and never validated.
+# One of a partitioned table is reported once, not for each partition. What is not enforced (18) is
+# so on purpose, and never validated.
 _CONSTRAINTS = """
 SELECT 'constraint ' || quote_ident(n.nspname) || '.'
        || coalesce(quote_ident(c.relname), quote_ident(t.typname)) || '.' || quote_ident(o.conname),

@@ -26,12 +26,12 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "dathasloginevt": "a hint that a login takes back in place",
     },
     "pg_parameter_acl": {
-        "oid": "another, where the service has granted the only one anew",
+        "oid": "another, where the service has granted the only one again",
         "paracl": "compared apart: without what the service grants to itself",
     },
     "pg_roles": {
         "rolpassword": "stars; a password is tried by logging in",
-        "rolconfig": "told among the settings",
+        "rolconfig": "compared among the settings",
         "rolvaliduntil": "compared apart: no end and one at infinity are the same",
     },
 }

@@ -109,7 +109,7 @@ COLUMNS_OF_ITS_OWN = Rows(
 )
 
 
-# What lies in pg_toast is told with the table that it belongs to.
+# What lies in pg_toast is reported with the table that it belongs to.
 TOAST = (
     Rows("pg_class", ("oid",), "p.oid", ("o.reltoastrelid",), "p.relkind = 't'"),
     Rows(

@@ -1,7 +1,7 @@
 """The kinds of objects of a database of PostgreSQL 14 to 18, as data: SQL expressions.
 
-Names of roles can't be told from older ones, for their catalog is the superuser's: whatever is
-named after a role has its number in its name (``role #16400``), and is told with its name.
+Names of roles can't be distinguished from older ones, for their catalog is the superuser's: what is
+named after a role has its number in its name (``role #16400``), and is reported with its name.
 """
 
 from lambdas.drill.checks.catalog.kind import Kind, Rows

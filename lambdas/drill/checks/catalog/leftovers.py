@@ -22,7 +22,7 @@ SERVER = "prepared transactions and slots"
 DATABASE = "half-made objects"
 SHOWN = 20
 
-# Neither its name nor its statements are told: a name may hold data.
+# Neither its name nor its statements are reported: a name may hold data.
 _PREPARED = """
 SELECT transaction::text, database, owner,
        greatest(0, extract(epoch FROM clock_timestamp() - prepared))::bigint

@@ -12,8 +12,8 @@ _MUST_ANSWER_ALIKE = """
 
 
 # Whether rows that break it can only be damage: it holds for a row for good once it has held. A new
-# column or field changes what a whole row or a composite is, a function of an extension comes anew
-# with its next version; timezone() reads the time zones of the system, to_tsvector() dictionaries.
+# column or field changes what a whole row or a composite is, a function of an extension is
+# another with its next version; timezone() reads time zones, to_tsvector() dictionaries.
 _HOLDS_FOR_GOOD = """
 ({0}::text !~ ':varattno 0 |:argisrow true|[{{](FIELDSELECT|ROWCOMPARE|MINMAX) '
  AND NOT EXISTS (SELECT FROM regexp_matches({0}::text, ':(?:op)?funcid ([0-9]+)', 'g') m

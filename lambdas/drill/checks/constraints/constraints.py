@@ -41,7 +41,7 @@ RULES_EACH = 400
 """Rules in one pass; a query has at most 1,664 columns, and a rule takes two."""
 
 TEXT_LENGTH = 390
-"""Of what is told and the query that shows it; what else is said of it fits beside."""
+"""Of what is reported and the query that shows it; what else is said of it fits beside."""
 
 _NOT_OURS = frozenset(
     {

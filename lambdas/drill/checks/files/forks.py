@@ -2,7 +2,7 @@
 
 pg_prewarm reads them into the server's buffers, where checksums and page headers are looked at
 (its mode ``read`` looks at neither). A free-space map or a visibility map that can't be read
-changes no answer, since PostgreSQL takes such a page as empty: that is told, and fails nothing.
+changes no answer, since PostgreSQL takes such a page as empty: that is reported, and fails nothing.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """Every row of every table lies whole in its block: its line pointer, header and attributes.
 
 A line pointer that is too short, or a header that begins its data elsewhere, may give no error when
-rows are read, and lose them when they are written anew. amcheck's verify_heapam looks at both. Its
+rows are read, and lose them when they are written again. amcheck's verify_heapam looks at both. Its
 messages hold lengths, offsets and transactions, and no value.
 """
 
@@ -43,8 +43,8 @@ OTHER_METHOD = (
     " by that method's own tools"
 )
 NONE_LOOKED_AT = "none of these tables could be looked at"
-TOLD = 3
-"""Findings of one table that are told; the others are counted."""
+SHOWN = 3
+"""Findings of one table that are named; the others are counted."""
 
 TOAST_BYTES = 64 * 2**20
 """Up to this size the chunks of each long value are followed from its row. Beyond it reading the
@@ -188,7 +188,7 @@ def _ask(
             for name in ("oid", "toast", "first", "last")
         ),
         called(functions, _FUNCTION, _TYPES),
-        sql.Literal(TOLD),
+        sql.Literal(SHOWN),
     )
     return session.rows(query, action=f"looking at every row of {what}")
 

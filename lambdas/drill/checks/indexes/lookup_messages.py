@@ -88,7 +88,7 @@ NOT_UNDERSTOOD = "42"
 
 
 NOT_OF_WHAT_IS_READ = ("08", "25", "28", "40", "53", "55", "57")
-"""Classes of what the server lacks or was told to end.
+"""Classes of what the server lacks or was asked to end.
 
 What it does not do, 0A, is none: a GIN index whose first page says that it is an old one refuses to
 be read whole so, and the same is asked without the index before it is called wrong.

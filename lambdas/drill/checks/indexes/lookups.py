@@ -7,7 +7,7 @@ share costs one look-up, and the whole takes time linear in the table. Operators
 index's own operator class, and a row takes part when the operator holds between its value and
 itself, whatever the operator means. What has elements (arrays and texts in GIN) is looked up by
 element. An error that the same questions without the index do not meet is the index's. A row that
-no index of its kind finds (:mod:`lambdas.drill.checks.indexes.fresh`) is no damage, and told.
+no index of its kind finds (:mod:`lambdas.drill.checks.indexes.fresh`) is no damage, and reported.
 """
 
 from typing import NamedTuple
@@ -51,7 +51,7 @@ SELECT pg_get_userbyid(relowner)::text FROM pg_catalog.pg_class
 """
 
 _PLANNED_BY_CONTENT = {"brin"}
-"""The planner reads the first page of these. Where it holds nonsense it takes no index at all."""
+"""The planner reads the first page of these. Where it is damaged it takes no index at all."""
 
 
 _EQUALITY = {"=", "~="}
@@ -185,7 +185,7 @@ class _Search:
         return answer.lost
 
     def _ask(self, query: sql.Composable) -> Answer | None:
-        """None where it could not be asked, which is told by then."""
+        """None where it could not be asked, which is noted by then."""
         title, name = self._target.title, self._target.index.name
         plan, last = planner.tried(
             self._session,

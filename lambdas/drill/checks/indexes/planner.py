@@ -149,7 +149,7 @@ def forced(
 ) -> Plan | None:
     """Settle the session on settings under which the planner goes the wanted way.
 
-    None if it never does; the outcome has been told so by then.
+    None if it never does; the outcome says so by then.
 
     Args:
         accepts: whether a plan is the wanted one.
@@ -225,7 +225,7 @@ def written_to_nothing(session: Session, *, action: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # A lost connection is told by what lost it.
+        # A lost connection is reported by what lost it.
         with suppress(DatabaseUnreachable):
             session.run("ROLLBACK", action=action)
 

@@ -25,7 +25,7 @@ from lambdas.drill.checks.indexes.query_parts import (
 )
 
 SECONDS = 60
-"""How long the look-ups of one query go on; those that are left are told as such."""
+"""How long the look-ups of one query go on; those that are left are noted as such."""
 
 FEW, MANY = 200, 20_000
 """So many rows that were not found are listed: some first, and more where those are no damage."""

@@ -132,7 +132,7 @@ def _failed(error: QueryFailed, title: str, outcome: Outcome) -> None:
 def _count_together(session: Session, targets: Sequence[Target], outcome: Outcome) -> None:
     """Under one settings after the other, those that the planner reads then.
 
-    What is found is told at the end: an error on the way makes each be counted by itself.
+    What is found is reported at the end: an error on the way makes each be counted by itself.
     """
     left, findings = list(targets), list[str]()
     for number, settings in enumerate(planner.WHOLE.tries):

@@ -19,7 +19,7 @@ COLUMNS_CHANGED = "its columns were changed around the snapshot; its content is 
 
 @dataclass(frozen=True)
 class Bound:
-    """What a bucket's standing rows can be; ``content`` is None where they did not stand still."""
+    """What a bucket's stable rows can be; ``content`` is None where they did not stand still."""
 
     low: int
     high: int
@@ -30,9 +30,9 @@ class Bound:
 class Bounded:
     """What the two readings say of a relation; ``why`` says why no more can be claimed.
 
-    ``each`` bounds the standing rows of each bucket, empty where rows have moved between blocks.
+    ``each`` bounds the stable rows of each bucket, empty where rows have moved between blocks.
     ``beyond``: the first transaction that had not ended when the source was read last, and how many
-    rows may seem to be of later ones: frozen versions of another turn of the circle.
+    rows may seem to be of later ones: frozen versions of an earlier transaction ID epoch.
     """
 
     why: str
@@ -61,7 +61,7 @@ def bounds_of(survey: Survey, database: SurveyedDatabase, relation: Relation) ->
             why = f"{message} ({moment} the snapshot)"
             return Bounded(why, unread=bool(reason))
     if not survey.read_twice(database):
-        return Bounded("the database was made anew on the source meanwhile")
+        return Bounded("the database was dropped and created again on the source meanwhile")
     before = survey.before["databases"][database.name]["rows"][key]
     after = survey.after["databases"][database.name]["rows"][key]
     compared = _compared(before, after, survey.before["horizon"])
@@ -94,7 +94,7 @@ def _compared(before: Mapping[str, Any], after: Mapping[str, Any], horizon: int)
         why = "rows written around the snapshot are not compared"
         return Bounded(why, Claim.PROVEN, total, buckets, each, before["columns"], horizon)
     why = (
-        f"{total[1] - total[0]:,} standing rows were changed or deleted on the source meanwhile; "
+        f"{total[1] - total[0]:,} stable rows were changed or deleted on the source meanwhile; "
         f"{still:,} of {len(each):,} buckets stood still"
     )
     return Bounded(why, Claim.CONSISTENT, total, buckets, each, before["columns"], horizon)

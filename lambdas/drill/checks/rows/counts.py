@@ -1,11 +1,11 @@
 """Exact row counts and contents, read from the heap, bounded by what the source held.
 
 The sandwich: a row version that is visible before and after the snapshot was visible at every
-instant between, and a storage snapshot keeps its ``xmin``. Counted are the *standing* rows: those
+instant between, and a storage snapshot keeps its ``xmin``. Counted are the *stable* rows: those
 written by transactions that had ended before the first reading (older than its horizon). Such rows
 can only vanish, so the copy must hold at least as many as the second reading saw, and at most as
 many as the first. A storage snapshot keeps their ``ctid`` too, so this holds in each *bucket* of
-neighbouring blocks, which keeps it sharp on a table that is being written. Where the standing rows
+neighbouring blocks, which keeps it sharp on a table that is being written. Where the stable rows
 of a bucket are the same in both readings, count and content, they must be the same on the copy. No
 tolerance is needed, and a quiet table is proven exactly. The content is a sum of hashes, made in
 the same pass (see :mod:`lambdas.drill.checks.rows.fingerprint`).
@@ -36,12 +36,12 @@ from lambdas.drill.checks.rows.bounds import (
 from lambdas.drill.checks.rows.stable_rows import (
     BEYOND,
     ROWS,
-    STANDING,
+    STABLE,
     YOUNGER,
     Buckets,
     Counted,
     count_all,
-    count_standing,
+    count_stable_rows,
     why_exempt,
 )
 from lambdas.drill.checks.shape import Check, CheckContext, Relation, Survey, SurveyedDatabase
@@ -112,7 +112,7 @@ def run(unit: Unit, context: CheckContext) -> Measurement:
             return outcome.measurement(unit)
         buckets = read_as(Buckets, unit.detail["buckets"])
         following, excused = unit.detail["beyond"] or (None, 0)
-        counted = count_standing(
+        counted = count_stable_rows(
             session, relation, unit.detail["horizon"], buckets, (first, last), following
         )
         _tell_beyond(session, relation.table, counted.sums.get(BEYOND, 0), excused, outcome)
@@ -170,7 +170,7 @@ def _unit(
     }
     bounds = {}
     if bounded is not None and bounded.total is not None and bounded.buckets is not None:
-        bounds = {STANDING: bounded.total}
+        bounds = {STABLE: bounded.total}
         detail["buckets"] = asdict(bounded.buckets)
         detail["horizon"] = bounded.horizon
         detail["columns"] = bounded.columns
@@ -214,9 +214,9 @@ def _differing(
         if not bound.low <= value <= bound.high:
             exact = bound.low == bound.high
             wanted = f"{bound.low:,}" if exact else f"{bound.low:,} to {bound.high:,}"
-            yield start, f"{value:,} standing rows {where} where the source held {wanted}"
+            yield start, f"{value:,} stable rows {where} where the source held {wanted}"
         elif bound.content not in (None, content):
-            message = f"{value:,} standing rows {where} have another content than on the source"
+            message = f"{value:,} stable rows {where} have another content than on the source"
             yield start, message
 
 

@@ -7,7 +7,7 @@ type with neither goes in as text. ``ctid`` goes in too, which a physical copy k
 changed places are not the same. NULL and empty differ.
 
 The hash of one column is the seed of the next, each by the function of its own type: that takes
-half the time of hashing a record, which looks the functions up anew for each row (``make
+half the time of hashing a record, which looks the functions up again for each row (``make
 bench-verify``). What may be NULL can't hand a seed on: such columns come first, each is hashed with
 a seed of its own, and exclusive-or lays one over the other. Before PostgreSQL 18 some types have no
 such function that SQL may call; those are hashed as a record of their own.

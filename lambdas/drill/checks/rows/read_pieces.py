@@ -1,6 +1,6 @@
 """A reading of the source in pieces: what a piece is, and how pieces fold into a relation.
 
-A standing row keeps its place, so the counts and the sums of hashes of neighbouring blocks add up,
+A stable row keeps its place, so the counts and the sums of hashes of neighbouring blocks add up,
 whenever each stretch was read, as long as the first reading ended before the snapshot began and the
 second began after it ended. Only a rewrite moves rows: then the file's number is another.
 """
@@ -116,7 +116,9 @@ def fold(pieces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     columns = {piece["columns"] for piece in pieces}
     first, last = pieces[0], pieces[-1]
     return {
-        **{name: sum(piece[name] for piece in pieces) for name in first if _is_sum(name)},
+        **{
+            name: sum(piece[name] for piece in pieces) for name in first if _is_sum_of(name, pieces)
+        },
         "blocks": [first["blocks"][0], last["blocks"][1]],
         "file": first["file"],
         "buckets": first["buckets"],
@@ -126,8 +128,9 @@ def fold(pieces: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _is_sum(name: str) -> bool:
-    return name.endswith("rows")
+def _is_sum_of(name: str, pieces: Sequence[Mapping[str, Any]]) -> bool:
+    """Pieces that another version read may have other sums."""
+    return name.endswith("rows") and all(name in piece for piece in pieces)
 
 
 def _by_bucket(pieces: Sequence[Mapping[str, Any]], name: str) -> list[int]:

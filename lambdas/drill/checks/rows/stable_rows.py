@@ -1,4 +1,4 @@
-"""The standing rows of a relation, counted and hashed by bucket in one scan of the heap.
+"""The stable rows of a relation, counted and hashed by bucket in one scan of the heap.
 
 What :mod:`lambdas.drill.checks.rows.counts` compares: the source is read so before and after the
 snapshot, the copy once.
@@ -21,7 +21,7 @@ from lambdas.drill.units import RANGE_BYTES
 from lambdas.errors import QueryFailed
 
 ROWS = "rows"
-STANDING = "standing rows"
+STABLE = "stable rows"
 YOUNGER = "younger rows"
 BEYOND = "rows from beyond"
 """Of the younger ones, those of transactions that had not begun when the source was read last."""
@@ -55,9 +55,9 @@ SELECT coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::bigint
  WHERE c.oid = %s::oid AND n.nspname = %s AND c.relname = %s
 """
 
-# The 32-bit circle: age() is the signed distance to the next transaction, and a younger version's
-# is at most the horizon's. That of a frozen or bootstrap id is the largest integer: standing. A
-# frozen version of another turn of the circle may seem far in the future: standing as well.
+# 32-bit transaction IDs wrap around: age() is the signed distance to the next transaction, and a
+# younger version's is at most the horizon's. A frozen or bootstrap id's is the largest integer:
+# stable. A frozen version of an earlier epoch may seem far in the future: stable as well.
 _YOUNGER = sql.SQL(
     "(pg_catalog.age(xmin) <= (SELECT pg_catalog.age({horizon}::xid))"
     " AND pg_catalog.age(xmin) > (SELECT pg_catalog.age({horizon}::xid) - {window}))"
@@ -153,8 +153,8 @@ class Counted:
     """A count of a range of blocks.
 
     Attributes:
-        sums: rows, standing rows and younger rows, and those from beyond if asked for.
-        standing: the standing rows of each bucket.
+        sums: rows, stable rows and younger rows, and those from beyond if asked for.
+        standing: the stable rows of each bucket.
         hashes: the sum of their hashes, modulo 2**64.
         columns: a digest of what was hashed; sums of another digest can't be compared.
     """
@@ -209,7 +209,7 @@ def _xid(transaction: int) -> sql.Composable:
     return sql.Literal(str(transaction % XID_MODULUS))
 
 
-def count_standing(
+def count_stable_rows(
     session: Session,
     relation: Relation,
     horizon: int,
@@ -217,10 +217,10 @@ def count_standing(
     blocks: tuple[int, int | None] = (0, None),
     beyond: int | None = None,
 ) -> Counted:
-    """Count and hash a relation's own rows in one heap scan, the standing ones by bucket.
+    """Count and hash a relation's own rows in one heap scan, the stable ones by bucket.
 
     Args:
-        horizon: a 64-bit transaction id; versions older than it are standing.
+        horizon: a 64-bit transaction id; versions older than it are stable.
         blocks: the half-open range of heap blocks; None as its end means all that follow.
         beyond: a 64-bit transaction id; of the younger versions, those that are not older are
             counted apart.
@@ -240,12 +240,12 @@ def count_standing(
     standing, hashes = [0] * len(starts), [0] * len(starts)
     rows = strange = 0
     session.run(_ONE_READ_AFTER_THE_OTHER, action=f"preparing to read {relation.name}")
-    for bucket, all_rows, standing_rows, content, beyond_rows in session.rows(
+    for bucket, all_rows, stable_rows_there, content, beyond_rows in session.rows(
         query, action=f"reading {relation.name}"
     ):
-        standing[bucket], hashes[bucket] = standing_rows, int(content or 0) % MODULUS
+        standing[bucket], hashes[bucket] = stable_rows_there, int(content or 0) % MODULUS
         rows, strange = rows + all_rows, strange + beyond_rows
-    sums = {ROWS: rows, STANDING: sum(standing), YOUNGER: rows - sum(standing)}
+    sums = {ROWS: rows, STABLE: sum(standing), YOUNGER: rows - sum(standing)}
     sums |= {} if beyond is None else {BEYOND: strange}
     return Counted(sums, standing, hashes, session.digest(row))
 

@@ -20,7 +20,7 @@ class AgainstSource:
     Attributes:
         states: its two states, where they say something of the copy's.
         alike: whether it stood on the source as it stands on the copy.
-        told: whether it was found to be wrong already.
+        message: whether it was found to be wrong already.
     """
 
     states: tuple[State, ...] = ()
@@ -88,7 +88,7 @@ def _otherwise(here: State, before: State, after: State) -> str:
 def _otherwise_round(here: State, before: State) -> str:
     """The same of one that goes round, and that took no transaction id meanwhile.
 
-    What is logged ahead ends where it begins anew (``nextval_internal``), so it is a plain stretch.
+    What is logged ahead ends where it begins again (``nextval_internal``), so it is a stretch.
     """
     ahead, beside = divmod(here.last - before.last, before.increment)
     if (here.last, here.called) == (before.last, before.called):

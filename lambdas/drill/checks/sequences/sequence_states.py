@@ -13,7 +13,7 @@ from lambdas.errors import QueryFailed
 CHUNK = 200
 """Sequences read by one query."""
 
-NO_ROW = "its page is empty, so nextval fails: make it anew, from where the source's stands"
+NO_ROW = "its page is empty, so nextval fails: make it again, from where the source's stands"
 RENAMED = "renamed or dropped at this moment"
 
 SEQUENCES = """

@@ -24,7 +24,7 @@ def backend(session: Session) -> int:
 
 
 def backend_of(session_cache: SessionCache, borrower: str, database: str = DATABASE) -> int:
-    with session_cache.lending(borrower)(database) as session:
+    with session_cache.sessions_for(borrower)(database) as session:
         return backend(session)
 
 
@@ -44,12 +44,12 @@ def test_a_check_gets_its_connection_again_and_another_check_or_database_does_no
 
 
 def test_nothing_that_the_last_user_has_set_or_made_is_left(session_cache: SessionCache) -> None:
-    with session_cache.lending("counts", seconds=7)(DATABASE) as session:
+    with session_cache.sessions_for("counts", seconds=7)(DATABASE) as session:
         first = backend(session)
         session.run("SET enable_indexscan = on; SET DateStyle = 'German'", action="setting")
         session.row("SELECT pg_advisory_lock(7)", action="locking")
         assert session.statement_seconds == 7
-    with session_cache.lending("counts", seconds=9)(DATABASE) as session:
+    with session_cache.sessions_for("counts", seconds=9)(DATABASE) as session:
         assert backend(session) == first
         assert setting(session, "enable_indexscan") == "off"
         assert setting(session, "DateStyle") == "ISO, MDY"
@@ -65,11 +65,11 @@ def test_what_has_failed_or_left_a_transaction_open_takes_its_connection_along(
     session_cache: SessionCache,
 ) -> None:
     first = backend_of(session_cache, "counts")
-    with pytest.raises(QueryFailed), session_cache.lending("counts")(DATABASE) as session:
+    with pytest.raises(QueryFailed), session_cache.sessions_for("counts")(DATABASE) as session:
         session.row("SELECT 1/0", action="dividing")
     second = backend_of(session_cache, "counts")
     assert second != first
-    with session_cache.lending("counts")(DATABASE) as session:
+    with session_cache.sessions_for("counts")(DATABASE) as session:
         session.run("BEGIN", action="beginning")
     assert backend_of(session_cache, "counts") != second
 
