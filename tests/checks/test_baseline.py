@@ -16,7 +16,7 @@ from lambdas.drill.checks.rows.read_pieces import LOST, REWRITTEN, SourceUnit
 from lambdas.drill.verification.baseline import survey_again, survey_source
 from lambdas.drill.verification.readings import both_readings
 from lambdas.drill.verification.source_reading import (
-    ANEW,
+    RECREATED,
     CLOSING_SECONDS,
     LOSSES,
     Pace,
@@ -119,7 +119,7 @@ def test_a_table_or_a_database_that_is_gone_at_the_second_reading_is_not_there(
     ]
     another = SourceUnit(database, wanted.number + 1, wanted.relation, buckets=wanted.buckets)
     pace = Pace(0)
-    assert read_units(connect, [another], 1, pace, _left) == {another.id: {"absent": ANEW}}
+    assert read_units(connect, [another], 1, pace, _left) == {another.id: {"absent": RECREATED}}
     source.run(database, "DROP TABLE public.t")
     read = read_units(connect, [wanted], head["horizon"], pace, _left)
     assert read == {wanted.id: {"absent": "not on the source"}}
