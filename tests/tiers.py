@@ -28,6 +28,10 @@ EVERY = {
     "test_written.py::test_what_people_have_comes_back_as_it_was_written": 6,
     "test_watch.py::test_a_value_has_a_type_if_and_only_if_the_server_prints_it_so": 4,
     "test_watch.py::test_quotes_around_a_field_pass": 4,
+    "test_sweep.py::test_when_time_runs_out_it_stops_cleanly_and_says_what_it_did_not_get_to": 6,
+    "test_sweep.py::test_a_deletion_that_fails_is_told_and_the_rest_goes_on": 3,
+    "test_sweep.py::test_what_is_gone_when_it_is_deleted_is_fine": 3,
+    "test_list_snapshots.py::test_options_narrow_it": 4,
     "test_failures.py::test_a_throttled_call_is_tried_again_until_it_passes": 3,
 }
 """File and name of the test: of how many cases one stays."""
