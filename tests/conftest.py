@@ -8,6 +8,7 @@ import contextlib
 import os
 import tempfile
 
+import hypothesis
 import pytest
 
 from local import folders
@@ -20,6 +21,9 @@ _OPEN = pytest.StashKey[contextlib.ExitStack]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Of the first process; those that it starts inherit it."""
+    # A machine that is busy with something else is no failure.
+    hypothesis.settings.register_profile("no deadline", deadline=None)
+    hypothesis.settings.load_profile("no deadline")
     config.stash[_OPEN] = contextlib.ExitStack()
     if "TMPDIR" not in os.environ:
         place = config.stash[_OPEN].enter_context(folders.in_memory("tm-tests-", ENOUGH_BYTES))

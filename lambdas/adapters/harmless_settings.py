@@ -74,6 +74,11 @@ LEFT: dict[str, str] = {
     "only a superuser's, and of triggers: asked for where we would fire one": (
         "event_triggers session_replication_role"
     ),
-    "the write counters' own check asks whether they count": "track_counts",
+    (
+        # Off, no checksum failure is counted (pgstat_report_checksum_failures_in_db of PostgreSQL's
+        # pgstat_database.c), nor can the check forks then count one.
+        "only a superuser's, and of counters: a block whose checksum fails is an error where it is"
+        " read"
+    ): "track_counts",
 }
 """Left as they are: by the reason, the names."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from lambdas.common.versions import known_fields
+from lambdas.drill.check_names import STABLE_ROWS
 
 BATCH_BYTES = 8 * 2**30
 """At 14 MB/s, which a cold volume gives, a batch ends inside its function's 15 minutes."""
@@ -118,7 +119,7 @@ class Measurement:
     violations: tuple[Violation, ...] = ()
 
 
-_RENAMED = {"standing rows": "stable rows"}
+_RENAMED = {"standing rows": STABLE_ROWS}
 """What version 0.4 measured under another name: a drill may run across a deployment."""
 
 

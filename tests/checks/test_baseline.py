@@ -16,10 +16,10 @@ from lambdas.drill.checks.rows.read_pieces import LOST, REWRITTEN, SourceUnit
 from lambdas.drill.verification.baseline import survey_again, survey_source
 from lambdas.drill.verification.readings import both_readings
 from lambdas.drill.verification.source_reading import (
-    RECREATED,
     CLOSING_SECONDS,
     LOSSES,
-    Pace,
+    RECREATED,
+    Throttle,
     read_batch,
     read_units,
 )
@@ -49,8 +49,8 @@ def _left() -> float:
 def _read(connect: Connect, work: Work, horizon: int) -> dict[int, dict[str, dict[str, Any]]]:
     found = {}
     for number, units in enumerate(work, start=1):
-        pace = Pace(SLOW_BYTES_PER_SECOND, sleep=lambda _: None)
-        found[number] = read_units(connect, units, horizon, pace, _left)
+        throttle = Throttle(SLOW_BYTES_PER_SECOND, sleep=lambda _: None)
+        found[number] = read_units(connect, units, horizon, throttle, _left)
     return found
 
 
@@ -118,10 +118,10 @@ def test_a_table_or_a_database_that_is_gone_at_the_second_reading_is_not_there(
         unit for units in work for unit in units if unit.database == database and unit.cost_bytes
     ]
     another = SourceUnit(database, wanted.number + 1, wanted.relation, buckets=wanted.buckets)
-    pace = Pace(0)
-    assert read_units(connect, [another], 1, pace, _left) == {another.id: {"absent": RECREATED}}
+    throttle = Throttle(0)
+    assert read_units(connect, [another], 1, throttle, _left) == {another.id: {"absent": RECREATED}}
     source.run(database, "DROP TABLE public.t")
-    read = read_units(connect, [wanted], head["horizon"], pace, _left)
+    read = read_units(connect, [wanted], head["horizon"], throttle, _left)
     assert read == {wanted.id: {"absent": "not on the source"}}
 
 
@@ -177,7 +177,7 @@ def test_what_one_check_can_not_read_is_lost_to_it_alone(
         unit.database: found
         for units in work
         for unit in units
-        for found in [read_units(connect, [unit], head["horizon"], Pace(0), _left)[unit.id]]
+        for found in [read_units(connect, [unit], head["horizon"], Throttle(0), _left)[unit.id]]
     }
     assert read[database]["objects"]
     assert set(read[database]["read"]) == {"settings", "extensions", "sequences"}
@@ -192,7 +192,7 @@ def test_what_ends_the_server_is_not_tried_again_on_production(
     head, work = survey_source(connect, BASELINE_EXACT)
     units = [unit for batch in work for unit in batch if unit.database == database]
     losing = _Losing(connect)
-    found = read_units(losing, units, head["horizon"], Pace(0), _left)
+    found = read_units(losing, units, head["horizon"], Throttle(0), _left)
     assert len(losing.tries) == len(set(losing.tries)) == LOSSES
     assert set(found) == {unit.id for unit in units}
     assert sum("unread" in result for result in found.values()) == 5
@@ -275,14 +275,14 @@ def test_a_server_that_is_away_is_left_to_a_later_try(
 def test_a_connection_keeps_to_its_speed() -> None:
     clock = itertools.chain([0.0, 0.5, 1.0, 100.0], itertools.repeat(100.5))
     slept: list[float] = []
-    pace = Pace(100, now=lambda: next(clock), sleep=slept.append)
-    pace.spent(200)
-    pace.spent(200)
+    throttle = Throttle(100, now=lambda: next(clock), sleep=slept.append)
+    throttle.spent(200)
+    throttle.spent(200)
     assert slept == [1.5, 3.0]
-    pace.spent(200)
-    pace.spent(1000)
+    throttle.spent(200)
+    throttle.spent(1000)
     assert slept[2:] == [7.5], "an idle while earns a chunk's time, not more"
-    Pace(0, sleep=slept.append).spent(10**12)
+    Throttle(0, sleep=slept.append).spent(10**12)
     assert len(slept) == 3
 
 

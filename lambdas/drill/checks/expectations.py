@@ -12,11 +12,12 @@ from lambdas.drill.admission.expectation import (
     is_json,
     is_met,
 )
+from lambdas.drill.check_names import EXPECTATIONS_CHECK
 from lambdas.drill.checks.shape import Check, CheckContext, Survey
 from lambdas.drill.units import Claim, Measurement, Status, Unit
 from lambdas.errors import QueryFailed
 
-NAME = "expectations"
+NAME = EXPECTATIONS_CHECK
 
 MOST_BYTES = 3 * 2**30
 """What a query reads is the user's; it is given the time that so much would take."""

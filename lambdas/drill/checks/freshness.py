@@ -15,9 +15,9 @@ from itertools import zip_longest
 from typing import Any
 
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
+from lambdas.drill.check_names import FRESHNESS_CHECK as NAME
 from lambdas.drill.checks.outcome import Outcome
 from lambdas.drill.checks.shape import Check, CheckContext, Survey
-from lambdas.drill.recovery_point.rpo import CHECK as NAME
 from lambdas.drill.recovery_point.rpo import PROVEN_UNTIL, WINDOW_BYTES, WINDOW_SECONDS
 from lambdas.drill.units import Claim, Measurement, Unit
 from lambdas.errors import QueryFailed

@@ -8,9 +8,10 @@ from typing import Any
 
 from lambdas.common.execution import moment
 from lambdas.drill.admission.request import MODE_SNAPSHOT
+from lambdas.drill.check_names import DATABASES_CHECK, ROWS, ROWS_CHECK
 from lambdas.drill.drill import Drill
 from lambdas.drill.recovery_point.rpo import recovery_point
-from lambdas.drill.units import Status
+from lambdas.drill.units import Claim, Status
 from lambdas.drill.verdict.verdict import Judgement, Verdict
 from lambdas.version import VERSION
 
@@ -31,8 +32,6 @@ PHASES = {
 }
 """The phase that begins when a state is first entered; it lasts until the next one begins. A state
 that is not here is a phase of its own name."""
-
-ROWS = "rows"
 
 WARNING_LENGTH = 400
 """Of the warning in the headline; the report has all of it."""
@@ -143,21 +142,21 @@ def _warned(judgement: Judgement) -> str:
 
 
 def _totals(judgement: Judgement) -> dict[str, int]:
-    relations = [result for result in judgement.results if result.check == "counts"]
+    relations = [result for result in judgement.results if result.check == ROWS_CHECK]
     counts = [result for result in relations if result.status in (Status.OK, Status.WRONG)]
-    claims = Counter(str(result.claim) for result in counts)
+    claims = Counter(result.claim for result in counts)
     reached = [
         result
         for result in judgement.results
-        if result.check == "databases" and result.status is Status.OK
+        if result.check == DATABASES_CHECK and result.status is Status.OK
     ]
     return {
         "databases": len(reached),
         "relations": len(counts),
         "rows": sum(result.measured.get(ROWS, 0) for result in counts),
-        "proven": claims["proven"],
-        "consistent": claims["consistent"],
-        "not compared": claims["not compared"],
+        "proven": claims[Claim.PROVEN],
+        "consistent": claims[Claim.CONSISTENT],
+        "not compared": claims[Claim.NOT_COMPARED],
         "left out": sum(result.status is Status.EXEMPT for result in relations),
         "wrong": sum(result.status is Status.WRONG for result in judgement.results),
         "not measured": sum(

@@ -9,7 +9,7 @@ from lambdas.adapters.rds import Rds
 from lambdas.common.execution import moment
 from lambdas.drill.drill import drill_from
 from lambdas.drill.waiting.phases import classify_deletion
-from lambdas.drill.waiting.polling import answer
+from lambdas.drill.waiting.polling import poll_result
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 
@@ -22,4 +22,4 @@ def handler(event: Event, _context: Any) -> Any:
     now, since = moment(event["now"]), moment(event["since"])
     until = since + timedelta(minutes=drill.teardown_minutes)
     what = f"the deletion of {drill.copy_id}"
-    return asdict(answer(look, what, since, now, until, settings.poll_seconds))
+    return asdict(poll_result(look, what, since, now, until, settings.poll_seconds))

@@ -8,7 +8,7 @@ from lambdas.adapters.rds import Rds
 from lambdas.common.execution import moment
 from lambdas.drill.drill import drill_from
 from lambdas.drill.waiting.phases import GOAL_SECURED, Phase, classify_instance, classify_parameters
-from lambdas.drill.waiting.polling import answer
+from lambdas.drill.waiting.polling import poll_result
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 
@@ -25,4 +25,6 @@ def handler(event: Event, _context: Any) -> Any:
         parameters = classify_parameters(instance, group, elapsed_seconds)
         look = look if parameters.phase is Phase.READY else parameters
     what = f"the copy {drill.copy_id} ({event['goal']})"
-    return asdict(answer(look, what, since, now, moment(drill.deadline_at), settings.poll_seconds))
+    return asdict(
+        poll_result(look, what, since, now, moment(drill.deadline_at), settings.poll_seconds)
+    )

@@ -9,7 +9,7 @@ from lambdas.common.execution import moment
 from lambdas.drill.drill import drill_from
 from lambdas.drill.recovery_point.rpo import taken_at
 from lambdas.drill.waiting.phases import classify_snapshot
-from lambdas.drill.waiting.polling import answer
+from lambdas.drill.waiting.polling import poll_result
 from lambdas.observability import Event, logged
 from lambdas.settings import from_environment
 
@@ -24,7 +24,7 @@ def handler(event: Event, _context: Any) -> Any:
     what = f"the snapshot {drill.snapshot_id}"
     time = taken_at(snapshot)
     return {
-        **asdict(answer(look, what, since, now, until, settings.poll_seconds)),
+        **asdict(poll_result(look, what, since, now, until, settings.poll_seconds)),
         "snapshot": {
             "snapshot_id": drill.snapshot_id,
             "snapshot_arn": snapshot["DBSnapshotArn"],

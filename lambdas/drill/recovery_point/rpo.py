@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.drill.check_names import FRESHNESS_CHECK
 from lambdas.drill.units import Status
 from lambdas.drill.verdict.verdict import Result
 
-CHECK = "freshness"
 PROVEN_UNTIL = "newest commit proven (Unix seconds)"
 WINDOW_SECONDS = "seconds between the readings"
 WINDOW_BYTES = "bytes of WAL between the readings"
@@ -37,7 +37,7 @@ def recovery_point(results: Iterable[Result], snapshot: Mapping[str, Any] | None
     Args:
         snapshot: its ``taken_at``, if known, is sharper than the second reading.
     """
-    found = [r.measured for r in results if r.check == CHECK and r.status is Status.OK]
+    found = [r.measured for r in results if r.check == FRESHNESS_CHECK and r.status is Status.OK]
     if not found or PROVEN_UNTIL not in found[0]:
         return {"rpo_seconds": None, "rpo_wal_bytes": None, "proven_until": None}
     measured = found[0]

@@ -5,14 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from lambdas.common.shortened import shortened
+from lambdas.drill.check_names import ROWS_CHECK, YOUNGER_ROWS
 from lambdas.drill.units import Claim, Measurement, Status, Unit, Violation, weakest
 from lambdas.drill.verdict.attribution import attribute
-from lambdas.drill.verdict.verdict import NO_RESULT, ROWS_CHECK, TEXT_LENGTH, Result
+from lambdas.drill.verdict.verdict import NO_RESULT, TEXT_LENGTH, Result
 
 TEXTS_KEPT = 20
-
-YOUNGER_ROWS = "younger rows"
-"""Measured, and beyond the reach of the bounds."""
 
 
 def fold(units: Iterable[Unit], measurements: Iterable[Measurement]) -> list[Result]:

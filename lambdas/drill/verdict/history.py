@@ -9,10 +9,10 @@ from typing import Any
 
 from lambdas.common.shortened import shortened
 from lambdas.drill.admission.request import BASELINE_NONE
+from lambdas.drill.check_names import ROWS, ROWS_CHECK
 from lambdas.drill.units import Claim, Status
-from lambdas.drill.verdict.verdict import ROWS_CHECK, Result
+from lambdas.drill.verdict.verdict import Result
 
-ROWS = "rows"
 COLLAPSED_TO = 0.5
 """Of the rows that there were; fewer are reported."""
 

@@ -8,11 +8,9 @@ from typing import Any
 
 from lambdas.common.shortened import shortened
 from lambdas.common.versions import known_fields
+from lambdas.drill.check_names import DATABASES_CHECK, ROWS_CHECK
 from lambdas.drill.units import Claim, Status
 
-ROWS_CHECK = "counts"
-"""The check whose claim says whether a relation's rows are proven equal to the source."""
-DATABASES_CHECK = "databases"
 TEMPLATE = "template1"
 """What new databases are made from; one that is closed hides nothing of the user's."""
 

@@ -7,6 +7,7 @@ source's two readings and the waits for RDS are not.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lambdas.drill.check_names import EXPECTATIONS_CHECK
 from lambdas.drill.units import Measurement, Status, Unit
 
 USD_A_GB_SECOND = 0.0000133334
@@ -16,9 +17,6 @@ USD_A_REQUEST = 0.20 / 1_000_000
 MIB_A_GB = 1024
 MIB, GIB = 2**20, 2**30
 LEAST_USD_SHOWN = 0.0001
-
-USERS_QUERIES = "expectations"
-"""The check of the user's own queries: nobody knows what they read."""
 
 
 def of_batches(
@@ -36,7 +34,7 @@ def of_batches(
     """
     unread = (Status.UNMEASURED, Status.EXEMPT)
     measured = {found.unit for found in measurements if found.status not in unread}
-    counted = [unit for unit in units if unit.id in measured and unit.check != USERS_QUERIES]
+    counted = [unit for unit in units if unit.id in measured and unit.check != EXPECTATIONS_CHECK]
     ended = list(runs)
     gb_seconds = sum(run["seconds"] * run["memory_mib"] / MIB_A_GB for run in ended)
     return {

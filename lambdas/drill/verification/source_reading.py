@@ -64,7 +64,7 @@ _OF_A_DATABASE: dict[str, Callable[[Session], Any]] = {
 """What the reading of a database's catalog holds besides: ``read``, by the check's name."""
 
 
-class Pace:
+class Throttle:
     """Keeps a connection to a number of bytes a second, 0 for as fast as it goes.
 
     What it does not use earns it no more than one chunk's time.
@@ -84,7 +84,7 @@ class Pace:
         self._due = now()
 
     def spent(self, read_bytes: int) -> None:
-        """Tell that so much was read; waits until it may go on."""
+        """Count what was read; waits until the connection may go on."""
         if not self.bytes_per_second:
             return
         now = self._now()
@@ -98,7 +98,7 @@ def read_units(
     connect: Connect,
     units: Sequence[SourceUnit],
     horizon: int,
-    pace: Pace,
+    throttle: Throttle,
     seconds_left: SecondsLeft,
 ) -> dict[str, dict[str, Any]]:
     """Read a batch of the source.
@@ -119,7 +119,7 @@ def read_units(
         while waiting and losses < LOSSES:
             try:
                 with connect(database) as session:
-                    for result in _read_group(session, waiting, horizon, pace, seconds_left):
+                    for result in _read_group(session, waiting, horizon, throttle, seconds_left):
                         found[waiting.pop(0).id] = result
             except DatabaseUnreachable as error:
                 losses += error.lost or losses > 0
@@ -152,8 +152,8 @@ def read_batch(
     """
     with connect(MAINTENANCE_DATABASE):
         pass
-    pace = Pace(bytes_per_second)
-    found = read_units(connect, units, horizon, pace, lambda: seconds_left() - CLOSING_SECONDS)
+    throttle = Throttle(bytes_per_second)
+    found = read_units(connect, units, horizon, throttle, lambda: seconds_left() - CLOSING_SECONDS)
     try:
         gap, durable = _closing(connect, horizon, seconds_left)
     except (DatabaseUnreachable, QueryFailed) as error:
@@ -185,7 +185,7 @@ def _read_group(
     session: Session,
     units: Sequence[SourceUnit],
     horizon: int,
-    pace: Pace,
+    throttle: Throttle,
     seconds_left: SecondsLeft,
 ) -> Iterator[dict[str, Any]]:
     """The results of units of one database, one after the other."""
@@ -202,7 +202,7 @@ def _read_group(
         elif not unit.relation:
             yield _read_catalog(session, seconds_left)
         else:
-            yield _read_range(session, unit, relations, horizon, pace, seconds_left)
+            yield _read_range(session, unit, relations, horizon, throttle, seconds_left)
 
 
 def _unread(unit: SourceUnit, why: str) -> dict[str, Any]:
@@ -236,7 +236,7 @@ def _read_range(
     unit: SourceUnit,
     relations: Mapping[int, Relation],
     horizon: int,
-    pace: Pace,
+    throttle: Throttle,
     seconds_left: SecondsLeft,
 ) -> dict[str, Any]:
     relation = relations.get(unit.relation)
@@ -246,7 +246,7 @@ def _read_range(
         return {"absent": why}
     pieces = []
     try:
-        for blocks, size_bytes in _chunks(session, relation, unit, pace):
+        for blocks, size_bytes in _chunks(session, relation, unit, throttle):
             left = seconds_left()
             if left < 1:
                 return {"unread": OUT_OF_TIME}
@@ -257,20 +257,20 @@ def _read_range(
             if not piece:
                 return {"unread": "renamed or dropped at this moment"}
             pieces.append(piece)
-            pace.spent(size_bytes)
+            throttle.spent(size_bytes)
     except QueryFailed as error:
         return {"unread": str(error)}
     return read_pieces.fold(pieces)
 
 
 def _chunks(
-    session: Session, relation: Relation, unit: SourceUnit, pace: Pace
+    session: Session, relation: Relation, unit: SourceUnit, throttle: Throttle
 ) -> Iterator[tuple[tuple[int, int | None], int]]:
     """The stretches of a unit that a statement reads each, with their bytes; the last is open."""
     action = f"looking at the size of {relation.name}"
     with explaining(session, relation):
         block_bytes, blocks = session.row(_BLOCKS, [unit.relation], action=action)
-    each = read_pieces.chunk_blocks(pace.bytes_per_second, block_bytes)
+    each = read_pieces.chunk_blocks(throttle.bytes_per_second, block_bytes)
     first, last = unit.blocks
     end = blocks if last is None else last
     while first + each < end:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lambdas.drill.admission.request import latest
+from lambdas.drill.check_names import FRESHNESS_CHECK
 from lambdas.drill.recovery_point.rpo import (
-    CHECK,
     PROVEN_UNTIL,
     TIMES,
     WINDOW_BYTES,
@@ -24,7 +24,9 @@ _MEASURED = {PROVEN_UNTIL: 1_795_365_721, WINDOW_SECONDS: 600, WINDOW_BYTES: 409
 
 
 def _result(status: Status) -> Result:
-    return Result(CHECK, "postgres", "newest commits", status, Claim.CONSISTENT, _MEASURED)
+    return Result(
+        FRESHNESS_CHECK, "postgres", "newest commits", status, Claim.CONSISTENT, _MEASURED
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ from psycopg2 import errorcodes
 from lambdas.adapters.connecting import CONNECT_SECONDS
 from lambdas.adapters.postgres import MAINTENANCE_DATABASE, Session
 from lambdas.adapters.session_settings import READ
+from lambdas.drill.check_names import DATABASES_CHECK
 from lambdas.drill.checks.shape import Check, CheckContext, Survey, failed
 from lambdas.drill.units import Claim, Measurement, Status, Unit
 from lambdas.errors import DatabaseUnreachable, QueryFailed
 
-NAME = "databases"
+NAME = DATABASES_CHECK
 
 ATTEMPTS = 3
 PAUSE_SECONDS = 1

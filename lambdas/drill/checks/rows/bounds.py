@@ -6,11 +6,9 @@ from typing import Any
 
 from lambdas.common.versions import read_as
 from lambdas.drill.admission.request import BASELINE_EXACT
+from lambdas.drill.check_names import YOUNGER_ROWS
 from lambdas.drill.checks.catalog.comparison import meanwhile
-from lambdas.drill.checks.rows.stable_rows import (
-    YOUNGER,
-    Buckets,
-)
+from lambdas.drill.checks.rows.stable_rows import Buckets
 from lambdas.drill.checks.shape import Relation, Survey, SurveyedDatabase
 from lambdas.drill.units import Claim
 
@@ -66,7 +64,9 @@ def bounds_of(survey: Survey, database: SurveyedDatabase, relation: Relation) ->
     after = survey.after["databases"][database.name]["rows"][key]
     compared = _compared(before, after, survey.before["horizon"])
     following = meanwhile(survey.before, survey.after).next
-    return compared if following is None else replace(compared, beyond=(following, before[YOUNGER]))
+    if following is None:
+        return compared
+    return replace(compared, beyond=(following, before[YOUNGER_ROWS]))
 
 
 def within(bounded: Bounded, ranges: Sequence[tuple[int, int | None]]) -> Bounded:

@@ -21,6 +21,7 @@ from typing import Any
 from lambdas.adapters.postgres import Session
 from lambdas.common.shortened import shortened
 from lambdas.common.versions import read_as
+from lambdas.drill.check_names import ROWS, ROWS_CHECK, STABLE_ROWS, YOUNGER_ROWS
 from lambdas.drill.checks.hidden_rows import see_all_rows
 from lambdas.drill.checks.outcome import Outcome
 from lambdas.drill.checks.refusals import explaining
@@ -35,9 +36,6 @@ from lambdas.drill.checks.rows.bounds import (
 )
 from lambdas.drill.checks.rows.stable_rows import (
     BEYOND,
-    ROWS,
-    STABLE,
-    YOUNGER,
     Buckets,
     Counted,
     count_all,
@@ -47,7 +45,7 @@ from lambdas.drill.checks.rows.stable_rows import (
 from lambdas.drill.checks.shape import Check, CheckContext, Relation, Survey, SurveyedDatabase
 from lambdas.drill.units import Claim, Measurement, Unit, block_ranges
 
-NAME = "counts"
+NAME = ROWS_CHECK
 
 FINDINGS_SHOWN = 5
 
@@ -121,7 +119,7 @@ def run(unit: Unit, context: CheckContext) -> Measurement:
     if counted.columns != unit.detail["columns"]:
         bounds = [Bound(bound.low, bound.high) for bound in bounds]
         # Nothing of its content is compared, so the claim is that of rows without a counterpart.
-        outcome.measured[YOUNGER] = outcome.measured[ROWS]
+        outcome.measured[YOUNGER_ROWS] = outcome.measured[ROWS]
         outcome.remark(COLUMNS_CHANGED)
     differing = list(_differing(counted, bounds, first, buckets))
     message = [f"{text}; {ADVICE}" for _, text in differing]
@@ -170,7 +168,7 @@ def _unit(
     }
     bounds = {}
     if bounded is not None and bounded.total is not None and bounded.buckets is not None:
-        bounds = {STABLE: bounded.total}
+        bounds = {STABLE_ROWS: bounded.total}
         detail["buckets"] = asdict(bounded.buckets)
         detail["horizon"] = bounded.horizon
         detail["columns"] = bounded.columns

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from psycopg2 import sql
 
 from lambdas.adapters.postgres import Session
+from lambdas.drill.check_names import ROWS, STABLE_ROWS, YOUNGER_ROWS
 from lambdas.drill.checks.catalog.comparison import XID_MODULUS, YOUNG_WINDOW
 from lambdas.drill.checks.files.storage import ESTIMATE, SIZE, sized
 from lambdas.drill.checks.refusals import explained
@@ -20,9 +21,6 @@ from lambdas.drill.checks.shape import Relation
 from lambdas.drill.units import RANGE_BYTES
 from lambdas.errors import QueryFailed
 
-ROWS = "rows"
-STABLE = "stable rows"
-YOUNGER = "younger rows"
 BEYOND = "rows from beyond"
 """Of the younger ones, those of transactions that had not begun when the source was read last."""
 
@@ -245,7 +243,7 @@ def count_stable_rows(
     ):
         standing[bucket], hashes[bucket] = stable_rows_there, int(content or 0) % MODULUS
         rows, strange = rows + all_rows, strange + beyond_rows
-    sums = {ROWS: rows, STABLE: sum(standing), YOUNGER: rows - sum(standing)}
+    sums = {ROWS: rows, STABLE_ROWS: sum(standing), YOUNGER_ROWS: rows - sum(standing)}
     sums |= {} if beyond is None else {BEYOND: strange}
     return Counted(sums, standing, hashes, session.digest(row))
 
