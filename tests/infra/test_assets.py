@@ -172,6 +172,11 @@ def test_a_handler_runs_and_tells_in_our_words_what_it_lacks(
         assert answer.document["accepted"] is False
         assert "db_instance_id" in answer.document["outcome"]["headline"]
         return
+    if spec.name == "ExplainFailure":
+        assert answer.kind == "response"
+        assert answer.document["verdict"] == "INCONCLUSIVE"
+        assert "PlanDrill: Throttled: RDS is busy" in answer.document["headline"]
+        return
     if spec.name == "PlanLoad":
         assert answer.kind == "response"
         assert answer.document["accepted"] is False
@@ -275,6 +280,9 @@ def _event(state: str) -> Any:
     if state == "PlanDrill":
         execution = {"id": _EXECUTION, "name": "1", "started_at": started_at}
         return {"execution": execution, "input": {"db_instance_id": 7}}
+    if state == "ExplainFailure":
+        failure = {"state": "PlanDrill", "error": "Throttled", "cause": "RDS is busy"}
+        return {"drill": None, "failure": failure, "input": 7, "execution": _EXECUTION}
     if state == "PlanLoad":
         execution = {"id": _EXECUTION, "name": "1", "started_at": started_at}
         return {"execution": execution, "input": {"bucket": "shop-exports", "table": "orders"}}

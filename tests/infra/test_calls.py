@@ -79,6 +79,6 @@ def test_a_function_may_do_what_it_does_and_no_more(function: str) -> None:
 
 
 def test_every_function_is_told_by_its_calls() -> None:
-    assert {state for state, _ in CALLS} == set(STATES)
+    assert {state for state, _ in CALLS} == set(STATES) - {"ExplainFailure"}, "it makes none"
     assert {state for state, _ in LOADING} == set(LOAD_STATES)
     assert {state for state, _ in AUXILIARY} == set(FUNCTIONS) - {*STATES, *LOAD_STATES}
