@@ -90,7 +90,7 @@ def translating_errors(action: str) -> Iterator[None]:
     is sent a secret, so that none can quote one, and without it nobody can mend an AccessDenied.
 
     Args:
-        doing: what was attempted, with the resource's name; the start of the message.
+        action: what was attempted, with the resource's name; the start of the message.
     """
     try:
         yield

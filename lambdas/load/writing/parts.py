@@ -119,7 +119,7 @@ class _Copying:
     rules: Rules
     progress: Progress
     keep: Callable[[Rejects], None]
-    message: dict[str, str] = field(default_factory=dict)
+    widened: dict[str, str] = field(default_factory=dict)
     planned: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -154,7 +154,7 @@ class _Copying:
                 row_is_line=data.lines.newlines + (not data.ended)
                 == count + (form.header and part.begins)
                 and not rejects.lines,
-                widened=self.message,
+                widened=self.widened,
             )
             staging.note(self.session, self.load_id, target, part.number, staged)
         return staged
@@ -177,7 +177,7 @@ class _Copying:
             new_table.widen(self.session, self.load_id, self.target, kinds)
         self._take(kinds)
         for number, found in watch.widened.items():
-            self.message[names[number]] += (
+            self.widened[names[number]] += (
                 f": that would change or refuse the value in {self.part.location},"
                 f" line {found.line}"
             )
@@ -191,7 +191,7 @@ class _Copying:
         before = dict(self.target.definition)
         for name, kind in kinds.items():
             if kind != before[name]:
-                self.message[name] = f"{kind}, not {self.planned[name]} as its first rows suggest"
+                self.widened[name] = f"{kind}, not {self.planned[name]} as its first rows suggest"
         definition = tuple({**before, **kinds}.items())
         self.target = replace(self.target, definition=definition)
 

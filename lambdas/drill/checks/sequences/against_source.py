@@ -20,12 +20,12 @@ class AgainstSource:
     Attributes:
         states: its two states, where they say something of the copy's.
         alike: whether it stood on the source as it stands on the copy.
-        message: whether it was found to be wrong already.
+        is_wrong: whether it was found to be wrong already.
     """
 
     states: tuple[State, ...] = ()
     alike: bool = False
-    message: bool = False
+    is_wrong: bool = False
 
 
 def was_idle(first: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
@@ -53,7 +53,7 @@ def against_source(
     if before.version == after.version != here.version:
         message = "its definition was written again, and not on the source"
         found.wrong(f"{here.name}: {message}; its next value is {here.next:,} here")
-        return AgainstSource(message=True)
+        return AgainstSource(is_wrong=True)
     if (before.version, before.file) != (after.version, after.file):
         return AgainstSource()
     return _held(here, before, after, idle, found)
@@ -72,7 +72,7 @@ def _held(here: State, before: State, after: State, idle: bool, found: Outcome) 
     elif message:
         why = "which is no damage if setval moved it to and fro on the source meanwhile"
         found.not_asked(f"{here.name}: {message}, {why}")
-    return AgainstSource((before, after), alike=not message, message=bool(message) and idle)
+    return AgainstSource((before, after), alike=not message, is_wrong=bool(message) and idle)
 
 
 def _otherwise(here: State, before: State, after: State) -> str:
@@ -100,7 +100,7 @@ def _otherwise_round(here: State, before: State) -> str:
 
 def tell_exhausted(here: State, there: AgainstSource, found: Outcome) -> None:
     """Say of a sequence at its end whether the source's is there too."""
-    if there.message:
+    if there.is_wrong:
         return
     message = f"{here.name}: it is at its end ({here.last:,}), and each nextval fails"
     end = "MAXVALUE" if here.increment > 0 else "MINVALUE"

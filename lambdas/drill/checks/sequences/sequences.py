@@ -191,7 +191,7 @@ def _is_read(
             raise
         found.not_measured(f"{here.name}: {error}")
         return False
-    if there.message or met is None:
+    if there.is_wrong or met is None:
         return True
     message = (
         f"{here.name}: its next value is {here.next:,}, and {use['name']} is at or beyond it"
