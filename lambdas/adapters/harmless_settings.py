@@ -76,7 +76,7 @@ LEFT: dict[str, str] = {
     ),
     (
         # Off, no checksum failure is counted (pgstat_report_checksum_failures_in_db of PostgreSQL's
-        # pgstat_database.c), nor can the check forks then count one.
+        # pgstat_database.c); the check forks says so.
         "only a superuser's, and of counters: a block whose checksum fails is an error where it is"
         " read"
     ): "track_counts",

@@ -62,6 +62,16 @@ def test_files_that_read_well_are_proven_and_without_the_tool_less_is_said(
         assert forks.WITHOUT_TOOL in found[""].notes
 
 
+def test_failures_that_nobody_counts_prove_nothing(copied: Prepared) -> None:
+    with copied[0].restored() as copy:
+        with copy.admin(DATABASE) as cursor:
+            cursor.execute(f"ALTER DATABASE {DATABASE} SET track_counts = off")
+        found = examined(copied[0], copy, "forks", DATABASE)
+    assert found[""].status is Status.OK
+    assert found[""].claim is Claim.NOT_COMPARED
+    assert forks.NOT_COUNTED in found[""].notes
+
+
 def test_a_map_that_can_not_be_read_is_told_and_fails_nothing(copied: Prepared) -> None:
     """PostgreSQL takes a page of a free-space or visibility map that fails its check as empty."""
     taken, _ = copied

@@ -45,6 +45,11 @@ WITHOUT_TOOL = (
     "pg_prewarm can't be used here: tables are read when they are counted, B-trees when they are"
     " checked, and nothing else is"
 )
+NOT_COUNTED = (
+    "track_counts is off, so no checksum failure is counted; turn it on for this database on"
+    " the source, then drill again"
+)
+"""``pgstat_report_checksum_failures_in_db`` of PostgreSQL returns at once then."""
 NO_CHECKSUMS = "the copy has no data checksums, so that only its page headers tell of damage"
 SEQUENCES = "the sequences"
 
@@ -73,7 +78,8 @@ ARRAY(SELECT f FROM unnest(ARRAY['main', 'fsm', 'vm', 'init']) AS f
 
 # The row without a name counts those of the catalogs that all databases share.
 _FAILURES = """
-SELECT coalesce(sum(checksum_failures), 0)::bigint, count(checksum_failures) > 0
+SELECT coalesce(sum(checksum_failures), 0)::bigint, count(checksum_failures) > 0,
+       current_setting('track_counts') = 'on'
   FROM pg_catalog.pg_stat_database
  WHERE datname = current_database() OR (datid = 0 AND current_database() = {})
 """
@@ -195,17 +201,21 @@ def _cut(group: Sequence[StoredFile], block_bytes: int) -> Iterator[tuple[list[S
     yield [Stretch(file.oid, file.title, fork) for fork in file.forks if fork != "main"], 0
 
 
-def _failures(session: Session) -> tuple[int, bool]:
+def _failures(session: Session) -> tuple[int, bool, bool]:
+    """How many, whether the copy has checksums, and whether their failures are counted."""
     query = sql.SQL(_FAILURES).format(sql.Literal(MAINTENANCE_DATABASE))
-    failures, known = session.row(query, action="reading the count of checksum failures")
-    return int(failures), bool(known)
+    failures, known, counted = session.row(query, action="counting the checksum failures")
+    return int(failures), bool(known), bool(counted)
 
 
 def _count_failures(session: Session, unit: Unit, outcome: Outcome) -> None:
     """No checksum failed, or it was that of a map, whoever read it."""
-    failures, known = _failures(session)
+    failures, known, are_counted = _failures(session)
     if not known:
         outcome.not_asked(NO_CHECKSUMS, Claim.NOT_COMPARED)
+        return
+    if not failures and not are_counted:
+        outcome.not_asked(NOT_COUNTED, Claim.NOT_COMPARED)
         return
     if not failures:
         outcome.measured["checksum failures"] = 0
