@@ -128,7 +128,7 @@ snapshots: $(VENV)/ready ## list the snapshots that drills took in the AWS accou
 # One more worker than cores: drills wait for their clocks.
 PARALLEL = -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
 
-test: $(VENV)/ready lint ## lint, then run the tests (a quarter of an hour on two cores)
+test: $(VENV)/ready lint ## lint, then run the tests (ten minutes on two cores)
 	@$(RUN) -m pytest $(PARALLEL) -m 'not thorough'
 
 test-all: $(VENV)/ready lint ## lint, then every test: those too that repeat another at length
